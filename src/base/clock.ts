@@ -1,0 +1,38 @@
+// The only file that may ask for the time or set a timer: tests put a clock of their own here.
+
+import { KodomountError } from "./error.ts";
+
+export interface Clock {
+  /** Milliseconds since the epoch, as the wall clock says. */
+  now(): number;
+  /** Milliseconds that only ever grow, from an arbitrary start: for intervals. */
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with `Interrupted` when `signal` aborts first. Does not keep the process alive when `unref`. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `task` after `ms`, once; the returned function cancels it. */
+  after(ms: number, task: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      const interrupted = (): void => reject(new KodomountError("Interrupted", "The wait was interrupted"));
+      if (signal?.aborted) return interrupted();
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        interrupted();
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, ms);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  },
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};

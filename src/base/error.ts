@@ -1,0 +1,102 @@
+// The one error class of the product. Match on `code`, never on the message.
+
+/**
+ * What can go wrong, in our words. `fs/errno.ts` says which errno each one becomes, `docs/semantics.md` says when a
+ * program meets it. The second half comes from the store: its adapter sorts every reply of a server into one of these.
+ */
+export const CODES = [
+  // The namespace and the file.
+  "NotFound",
+  "Exists",
+  "NotDirectory",
+  "IsDirectory",
+  "NotEmpty",
+  "NameTooLong",
+  "NameNotUtf8",
+  "Invalid",
+  "BadHandle",
+  "ReadOnlyMount",
+  "NotPermitted",
+  "NotSupported",
+  "NotImplemented",
+  "CrossDevice",
+  "NotTerminal",
+  "NoAttribute",
+  "TooLarge",
+  "NoSpace",
+  "Interrupted",
+  "Stale",
+  "Busy",
+  // Local state.
+  "Io",
+  "Corrupt",
+  "Programmer",
+  "Config",
+  // The store.
+  "NoSuchUpload",
+  "NoSuchBucket",
+  "PreconditionFailed",
+  "Conflict",
+  "AccessDenied",
+  "BadCredentials",
+  "WrongRegion",
+  "ClockSkewed",
+  "QuotaExceeded",
+  "BadDigest",
+  "BadPart",
+  "Archived",
+  "Rejected",
+  "Unavailable",
+  "TimedOut",
+  "Unreachable",
+] as const;
+
+export type Code = (typeof CODES)[number];
+
+const RETRYABLE: ReadonlySet<Code> = new Set<Code>(["Unavailable", "TimedOut", "Unreachable"]);
+
+/**
+ * @param code what happened, from the closed list above.
+ * @param message a sentence that names what was wrong and, where the reader can act, what to do. Never a secret.
+ */
+export class KodomountError extends Error {
+  override readonly name = "KodomountError";
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** True when the same request may succeed later without anybody doing anything. */
+  get retryable(): boolean {
+    return RETRYABLE.has(this.code);
+  }
+}
+
+/** The code of any thrown value; what is not ours counts as `Io`. */
+export function codeOf(error: unknown): Code {
+  return error instanceof KodomountError ? error.code : "Io";
+}
+
+/** Any thrown value as an `Error`, so that it can be a cause. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** The errno name (`ENOENT`, ...) of a system error of Node, or undefined. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
+  return typeof thrown.code === "string" ? thrown.code : undefined;
+}
+
+/** The messages of an error and of its causes in one line: what an operator reads. */
+export function describe(thrown: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = thrown; at !== undefined && parts.length < 5; ) {
+    const error = toError(at);
+    if (!parts.includes(error.message)) parts.push(error.message);
+    at = error.cause;
+  }
+  return parts.join(": ");
+}

@@ -1,0 +1,37 @@
+// Named steps: the moments between which a crash may fall. A test asks for a real SIGKILL at one of them by
+// KODOMOUNT_KILL_AT=NAME[:COUNT]; without it a step costs one comparison.
+
+export const STEPS = [
+  "save.created",
+  "part.written",
+  "part.sealed",
+  "spill.synced",
+  "upload.created",
+  "upload.recorded",
+  "part.sending",
+  "part.sent",
+  "part.acknowledged",
+  "save.closing",
+  "save.closed",
+  "save.completing",
+  "complete.sent",
+  "object.verified",
+  "save.committed",
+  "spill.freed",
+  "namespace.journalled",
+  "copy.done",
+  "delete.done",
+  "want.done",
+] as const;
+
+export type Step = (typeof STEPS)[number];
+
+const [killAt, count] = (process.env["KODOMOUNT_KILL_AT"] ?? "").split(":");
+let left = Number(count ?? 1);
+
+/** Marks that `name` has been reached; kills this process with SIGKILL when the test asked for it. */
+export function step(name: Step): void {
+  if (name !== killAt) return;
+  left -= 1;
+  if (left === 0) process.kill(process.pid, "SIGKILL");
+}

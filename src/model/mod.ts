@@ -1,0 +1,10 @@
+// Door of `model`: the pure part. Ids, part plan, save and its transition, ensurePart, names, attributes, providers.
+
+export * from "./attributes.ts";
+export * from "./conflict.ts";
+export * from "./ensure-part.ts";
+export * from "./ids.ts";
+export * from "./names.ts";
+export * from "./part-plan.ts";
+export * from "./provider.ts";
+export * from "./save.ts";

@@ -1,0 +1,146 @@
+// The heart: what a save is, and how its state may change. Pure; `publish` performs the effects and writes the new
+// state to the catalog before it acts on it.
+
+import { type Code, KodomountError } from "../base/mod.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Etag, Ino, Key, Rev, SaveId, Sha256 } from "./ids.ts";
+
+/**
+ * What a close or fsync has promised of one version of one file's content. "Committed" and "discarded" are not states:
+ * the record is gone then.
+ */
+export type SaveState =
+  /** May be written; nobody was promised anything. */
+  | { readonly kind: "open" }
+  /** A write, fsync or refusal of the store failed: never published by itself, the next call on the file says why. */
+  | { readonly kind: "refused"; readonly why: Code }
+  /** Orderly closed: must be published or parked. */
+  | { readonly kind: "closed"; readonly size: number; readonly closedAt: number; readonly order: number }
+  /** The request that makes it visible was sent; its outcome is settled by HEAD and token, never guessed. */
+  | {
+      readonly kind: "completing";
+      readonly size: number;
+      readonly closedAt: number;
+      readonly order: number;
+      /** What the object's metadata will say: the save's own id, or what the upload carries. */
+      readonly token: string;
+    }
+  /** Refused for good: kept, shown, the operator decides. */
+  | {
+      readonly kind: "parked";
+      readonly size: number;
+      readonly closedAt: number;
+      readonly order: number;
+      readonly why: Code;
+    }
+  /** Its writer died: kept, hidden, never published by itself, taken over by the next save of the key. */
+  | { readonly kind: "interrupted"; readonly since: number; readonly size: number };
+
+export type SaveEvent =
+  | { readonly kind: "close"; readonly size: number; readonly closedAt: number; readonly order: number }
+  | { readonly kind: "refuse"; readonly why: Code }
+  | { readonly kind: "interrupt"; readonly since: number; readonly size: number }
+  | { readonly kind: "complete"; readonly token: string }
+  /** HEAD says that the completing request had no effect. */
+  | { readonly kind: "settle" }
+  | { readonly kind: "park"; readonly why: Code }
+  /** The operator says try again. */
+  | { readonly kind: "unpark" };
+
+/**
+ * The state after `event`.
+ * @throws `Programmer` for an event that cannot happen in that state (docs/architecture.md has the table).
+ */
+export function transition(state: SaveState, event: SaveEvent): SaveState {
+  switch (event.kind) {
+    case "close": {
+      const { size, closedAt, order } = event;
+      if (state.kind === "open" || state.kind === "refused" || state.kind === "interrupted")
+        return { kind: "closed", size, closedAt, order };
+      break;
+    }
+    case "refuse":
+      if (state.kind === "open") return { kind: "refused", why: event.why };
+      if (state.kind === "refused") return state;
+      break;
+    case "interrupt":
+      if (state.kind === "open" || state.kind === "refused")
+        return { kind: "interrupted", since: event.since, size: event.size };
+      break;
+    case "complete":
+      if (state.kind === "closed") return { ...state, kind: "completing", token: event.token };
+      break;
+    case "settle":
+      if (state.kind === "completing") return closedAgain(state);
+      break;
+    case "park":
+      if (state.kind === "closed" || state.kind === "completing")
+        return { ...closedAgain(state), kind: "parked", why: event.why };
+      break;
+    case "unpark":
+      if (state.kind === "parked") return closedAgain(state);
+      break;
+  }
+  throw new KodomountError("Programmer", `A save that is ${state.kind} cannot ${event.kind}`);
+}
+
+function closedAgain(state: { size: number; closedAt: number; order: number }): SaveState & { kind: "closed" } {
+  return { kind: "closed", size: state.size, closedAt: state.closedAt, order: state.order };
+}
+
+/** Whether a close has returned for it: its content must reach the bucket, or the operator. */
+export function isPromised(state: SaveState): boolean {
+  return state.kind === "closed" || state.kind === "completing" || state.kind === "parked";
+}
+
+/** The object that a save replaces, as last seen: how newer work of another client is told from what we know. */
+export type Base =
+  | { readonly kind: "absent" }
+  | { readonly kind: "object"; readonly etag: Etag; readonly size: number };
+
+/** One version of one file's content on its way to one key. */
+export interface SaveRecord {
+  readonly id: SaveId;
+  readonly key: Key;
+  readonly ino: Ino;
+  readonly base: Base;
+  readonly attributes: Attributes;
+  /** Bytes, as of the last record; a `closed` state has the final size. */
+  readonly size: number;
+  /** Its content up to here was acknowledged by an fsync of its writer. */
+  readonly fsynced: boolean;
+  readonly state: SaveState;
+}
+
+/** Content of one part of a save. */
+export type PartContent =
+  /** Zeros; nothing in the spill. */
+  | { readonly kind: "hole" }
+  /** The unchanged range of the base object. */
+  | { readonly kind: "base" }
+  /** In the spill, may still change. `filled`: bytes from its start that were written without a gap. */
+  | { readonly kind: "written"; readonly rev: Rev; readonly filled: number }
+  /** In the spill, will not change under this revision; its hash is not known yet. */
+  | { readonly kind: "frozen"; readonly rev: Rev; readonly size: number }
+  | Sealed;
+
+export interface Sealed {
+  readonly kind: "sealed";
+  readonly rev: Rev;
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+/** What shall be at a key and not yet is. */
+export type Want =
+  | { readonly kind: "put"; readonly save: SaveId }
+  /** The content that is at `from`, by a server-side copy. `attributes` as the file had them. */
+  | {
+      readonly kind: "copy";
+      readonly from: Key;
+      readonly etag: Etag;
+      readonly size: number;
+      readonly attributes: Attributes;
+    }
+  /** Nothing. `after`: only once that key's own want is done (a rename's source). `etag`: what we mean to delete, if known. */
+  | { readonly kind: "absent"; readonly after?: Key; readonly etag?: Etag };

@@ -1,0 +1,35 @@
+// Levels of tests as vitest projects; `npm test` runs them all, `npm run ok` the fast ones.
+
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function level(name: string, options: { timeoutMs: number; parallel: boolean }) {
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      testTimeout: options.timeoutMs,
+      hookTimeout: 60_000,
+      fileParallelism: options.parallel,
+    },
+  };
+}
+
+export default defineConfig({
+  root,
+  test: {
+    pool: "forks",
+    projects: [
+      level("unit", { timeoutMs: 10_000, parallel: true }),
+      level("property", { timeoutMs: 60_000, parallel: true }),
+      level("tidy", { timeoutMs: 20_000, parallel: true }),
+      level("contract", { timeoutMs: 60_000, parallel: false }),
+      level("integration", { timeoutMs: 60_000, parallel: false }),
+      level("fuse", { timeoutMs: 120_000, parallel: false }),
+      level("fault", { timeoutMs: 180_000, parallel: false }),
+    ],
+  },
+});
