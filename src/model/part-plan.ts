@@ -94,6 +94,14 @@ export function partSizeIn(part: Part, fileSize: number): number {
   return Math.max(0, Math.min(part.size, fileSize - part.offset));
 }
 
+/** The parts of a file of `fileSize` bytes, cut to it. */
+export function partsOf(plan: PartPlan, fileSize: number): Part[] {
+  return Array.from({ length: partCount(plan, fileSize) }, (_, index) => {
+    const part = partOfNumber(plan, toPartNumber(index + 1));
+    return { ...part, size: partSizeIn(part, fileSize) };
+  });
+}
+
 /** Two plans that cut a file at the same places. */
 export function samePlan(a: PartPlan, b: PartPlan): boolean {
   return JSON.stringify(a.tiers) === JSON.stringify(b.tiers);

@@ -131,16 +131,19 @@ export interface Sealed {
   readonly sha256: Sha256;
 }
 
-/** What shall be at a key and not yet is. */
+/**
+ * What shall be at a key and not yet is, when it is not the content of a closed save (a closed save is such a want by
+ * itself, and the stronger one).
+ */
 export type Want =
-  | { readonly kind: "put"; readonly save: SaveId }
-  /** The content that is at `from`, by a server-side copy. `attributes` as the file had them. */
+  /** The content that is at `from`, by a server-side copy, with these attributes. `order` as in a closed save. */
   | {
       readonly kind: "copy";
       readonly from: Key;
       readonly etag: Etag;
       readonly size: number;
       readonly attributes: Attributes;
+      readonly order: number;
     }
-  /** Nothing. `after`: only once that key's own want is done (a rename's source). `etag`: what we mean to delete, if known. */
-  | { readonly kind: "absent"; readonly after?: Key; readonly etag?: Etag };
+  /** Nothing, once nobody wants a copy of it any more. `etag`: what we mean to delete, if known. */
+  | { readonly kind: "absent"; readonly etag?: Etag };

@@ -1,0 +1,130 @@
+// One driver per key, level-triggered: it looks at what the slot wants, does one step of it, and looks again. Crash
+// recovery is: load the records, wake the drivers.
+
+import { codeOf, describe, KodomountError } from "../base/mod.ts";
+import { parentKey, toPartNumber } from "../model/mod.ts";
+import type { Engine } from "./engine.ts";
+import { orderOf, Publication } from "./publication.ts";
+import type { Save } from "./save.ts";
+import type { Slot } from "./slot.ts";
+import { Transfer } from "./transfer.ts";
+import { describeWant, Wants } from "./wants.ts";
+
+const PAUSE_MIN_MS = 200;
+const PAUSE_MAX_MS = 10_000;
+
+export class Driver {
+  readonly #engine: Engine;
+  readonly #transfer: Transfer;
+  readonly #publication: Publication;
+  readonly #wants: Wants;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#transfer = new Transfer(engine);
+    this.#publication = new Publication(engine, this.#transfer);
+    this.#wants = new Wants(engine);
+  }
+
+  get transfer(): Transfer {
+    return this.#transfer;
+  }
+
+  /** Something at the key has changed: see that somebody acts on it. */
+  wake(slot: Slot): void {
+    slot.again = true;
+    if (slot.driving || this.#engine.stop.aborted) return;
+    slot.driving = true;
+    this.#engine.background.run(`publishing ${slot.key}`, () => this.#drive(slot));
+  }
+
+  async #drive(slot: Slot): Promise<void> {
+    let pauseMs = PAUSE_MIN_MS;
+    try {
+      while (slot.again && !this.#engine.stop.aborted) {
+        slot.again = false;
+        const again = await this.#stepOf(slot);
+        if (again === "pause") {
+          await this.#engine.clock.sleep(pauseMs, this.#engine.stop).catch(ignoreInterrupted);
+          pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
+        } else pauseMs = PAUSE_MIN_MS;
+        if (again !== "idle") slot.again = true;
+      }
+    } finally {
+      slot.driving = false;
+      slot.changed.notify();
+      if (slot.isEmpty) this.#engine.slots.delete(slot.key);
+    }
+  }
+
+  /** Does the next thing. `idle`: nothing to do until somebody wakes us; `pause`: try again a little later. */
+  async #stepOf(slot: Slot): Promise<"idle" | "more" | "pause"> {
+    const { closed, want, open } = slot;
+    if (closed !== undefined && closed.record.state.kind !== "parked") return this.#publish(slot, closed);
+    if (want !== undefined && closed === undefined) return this.#makeTrue(slot);
+    if (open !== undefined && closed === undefined) this.#sendAhead(slot, open);
+    return "idle";
+  }
+
+  async #publish(slot: Slot, save: Save): Promise<"more" | "pause"> {
+    try {
+      await this.#publication.run(slot, save);
+      return "more";
+    } catch (error) {
+      if (slot.closed !== save || codeOf(error) === "Interrupted") return "more";
+      slot.lastError = describe(error);
+      if (error instanceof KodomountError && error.retryable) return "pause";
+      await this.#park(slot, save, error);
+      return "more";
+    }
+  }
+
+  async #park(slot: Slot, save: Save, error: unknown): Promise<void> {
+    const { catalog, order, log } = this.#engine;
+    const place = orderOf(save);
+    save.record = save.after({ kind: "park", why: codeOf(error) });
+    await catalog.apply([{ put: "save", record: save.record }], { sync: true });
+    log.error({ key: slot.key, save: save.record.id, err: error }, `${slot.key} cannot be published and is kept: ${describe(error)}`);
+    order.leave(place, parentKey(slot.key));
+    slot.changed.notify();
+  }
+
+  async #makeTrue(slot: Slot): Promise<"more" | "pause"> {
+    const { want } = slot;
+    if (want === undefined) return "more";
+    try {
+      await this.#wants.run(slot, want);
+      return "more";
+    } catch (error) {
+      if (codeOf(error) === "Interrupted") return "more";
+      slot.lastError = describeWant(want, error);
+      this.#engine.log.warn({ key: slot.key, err: error }, `${slot.key}: ${slot.lastError}`);
+      return "pause";
+    }
+  }
+
+  /** Parts of a file that is being written, as soon as they are sealed; part 1 and the last one wait for the close. */
+  #sendAhead(slot: Slot, save: Save): void {
+    if (save.record.state.kind !== "open") return;
+    for (const partNumber of save.content.takeFrozen())
+      this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () => this.#sendPart(slot, save, partNumber));
+  }
+
+  async #sendPart(slot: Slot, save: Save, partNumber: number): Promise<void> {
+    const signal = AbortSignal.any([save.abandon.signal, this.#engine.stop]);
+    try {
+      await this.#transfer.ensure(slot, save, toPartNumber(partNumber), signal);
+    } catch (error) {
+      if (codeOf(error) === "Interrupted" || save.record.state.kind !== "open") return;
+      slot.lastError = describe(error);
+      save.record = save.after({ kind: "refuse", why: codeOf(error) });
+      await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+      this.#engine.log.error({ key: slot.key, err: error }, `${slot.key} is refused by the store: ${describe(error)}`);
+    }
+  }
+}
+
+function ignoreInterrupted(error: unknown): void {
+  // Only the stop of the mount ends a pause early, and the loop looks at it next.
+  if (codeOf(error) !== "Interrupted") throw error;
+}

@@ -1,0 +1,65 @@
+// Who goes first. What makes something visible in a directory happens in the order of the closes, so that an index file
+// never appears before its data; and a close returns only while nothing that was closed earlier is overdue (the lag).
+
+import { type Clock, Notifier } from "../base/mod.ts";
+import type { Key } from "../model/mod.ts";
+
+export class Order {
+  readonly #clock: Clock;
+  readonly #lagMs: number;
+  readonly #changed = new Notifier();
+  /** When each thing that is not visible yet was closed. INVARIANT: in ascending order of its number. */
+  readonly #pending = new Map<number, number>();
+  /** The same, by directory. */
+  readonly #byDirectory = new Map<Key, Set<number>>();
+  #next = 1;
+
+  constructor(clock: Clock, lagMs: number) {
+    this.#clock = clock;
+    this.#lagMs = lagMs;
+  }
+
+  /** Takes the next place. `closedAt`: when it was asked for, milliseconds since the epoch. */
+  take(directory: Key, closedAt: number): number {
+    const order = this.#next;
+    this.restore(order, directory, closedAt);
+    return order;
+  }
+
+  /** Takes a place again after a restart; call in ascending order, before any `take`. */
+  restore(order: number, directory: Key, closedAt: number): void {
+    this.#next = Math.max(this.#next, order + 1);
+    this.#pending.set(order, closedAt);
+    const places = this.#byDirectory.get(directory) ?? new Set();
+    this.#byDirectory.set(directory, places.add(order));
+  }
+
+  /** It is visible, superseded or parked: nobody waits for it any more. */
+  leave(order: number, directory: Key): void {
+    this.#pending.delete(order);
+    const places = this.#byDirectory.get(directory);
+    places?.delete(order);
+    if (places?.size === 0) this.#byDirectory.delete(directory);
+    this.#changed.notify();
+  }
+
+  /** Resolves when nothing that was closed earlier in `directory` is still to become visible. */
+  async turn(order: number, directory: Key, signal: AbortSignal): Promise<void> {
+    while (this.#isBehind(order, directory)) await this.#changed.wait(signal);
+  }
+
+  /** Resolves when nothing that was closed before `order` is unpublished for longer than the lag. */
+  async withinLag(order: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const oldest = this.#pending.entries().next().value;
+      if (oldest === undefined || oldest[0] >= order) return;
+      if (oldest[1] + this.#lagMs > this.#clock.now()) return;
+      await this.#changed.wait(signal);
+    }
+  }
+
+  #isBehind(order: number, directory: Key): boolean {
+    for (const other of this.#byDirectory.get(directory) ?? []) if (other < order) return true;
+    return false;
+  }
+}

@@ -1,0 +1,304 @@
+// Makes one closed save visible: all its parts, then one request, then a look that it is there. Idempotent: after a crash
+// it is simply run again.
+
+import { codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import type { Change, ObjectRecord } from "../catalog/mod.ts";
+import { type Etag, judge, META_SAVE, type PartNumber, parentKey, type SaveEvent, type Sha256, toMetadata, toPartNumber, toSha256 } from "../model/mod.ts";
+import type { ObjectHead } from "../store/mod.ts";
+import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
+import type { Save } from "./save.ts";
+import type { Slot } from "./slot.ts";
+import type { Transfer } from "./transfer.ts";
+import type { Upload } from "./upload.ts";
+
+/** How often, and how long apart, HEAD is asked for an object that Complete has just made. */
+const VERIFY_TRIES = 6;
+const VERIFY_PAUSE_MS = 500;
+
+export class Publication {
+  readonly #engine: Engine;
+  readonly #transfer: Transfer;
+
+  constructor(engine: Engine, transfer: Transfer) {
+    this.#engine = engine;
+    this.#transfer = transfer;
+  }
+
+  /**
+   * One attempt to publish `slot.closed`. Returns when it is committed, or when the driver should look again.
+   * @throws what is refused for good (the driver parks the save), `Interrupted` when it is superseded or the mount stops.
+   */
+  async run(slot: Slot, save: Save): Promise<void> {
+    const signal = AbortSignal.any([save.abandon.signal, this.#engine.stop]);
+    if (await this.#lookFirst(slot, save, signal)) return;
+    if (save.content.partCount <= 1) await this.#putWhole(slot, save, signal);
+    else await this.#completeParts(slot, save, signal);
+  }
+
+  /** For what was loaded at start or has waited long: is it published already, or has somebody else written there? */
+  async #lookFirst(slot: Slot, save: Save, signal: AbortSignal): Promise<boolean> {
+    const { state, base } = save.record;
+    invariant(state.kind === "closed" || state.kind === "completing", `a ${state.kind} save is not published`);
+    const late = this.#engine.clock.now() - state.closedAt > LOOK_AFTER_MS;
+    if (!slot.look && !late && state.kind !== "completing") return false;
+    const head = await this.#engine.store.head(slot.key, signal);
+    // A record may be older than what it led to: after a loss of power `closed` may mean completed long ago.
+    const tokens = [save.record.id, slot.upload?.record.token ?? save.record.id];
+    if (state.kind === "completing") tokens.push(state.token);
+    const expected = { tokens, size: state.size };
+    const known = await this.#engine.catalog.findObject(slot.key);
+    const verdict = judge(seen(head), expected, base, known?.etag);
+    if (verdict === "ours" && head !== undefined) {
+      await this.#commit(slot, save, head.etag);
+      return true;
+    }
+    if (await this.#wasCommittedBefore(slot, save, head)) return true;
+    if (verdict === "conflict")
+      throw new KodomountError("Conflict", `Another client has written ${slot.key} since this save was begun: see 'kodomount uploads'`);
+    if (state.kind === "completing") await this.#move(save, { kind: "settle" });
+    slot.look = false;
+    return false;
+  }
+
+  /**
+   * The spill is freed only after a commit: a record whose spill is gone was rolled back by a loss of power after its
+   * save had been committed, and something newer of ours has taken its place.
+   */
+  async #wasCommittedBefore(slot: Slot, save: Save, head: ObjectHead | undefined): Promise<boolean> {
+    if (head === undefined || save.content.partCount === 0) return false;
+    if ((await this.#engine.spill.listParts(save.record.id)).length > 0) return false;
+    this.#engine.log.warn({ key: slot.key, save: save.record.id }, "A save that had been committed came back after a crash: dropped");
+    await this.#remove(slot, save, []);
+    return true;
+  }
+
+  /** Up to one part: one PutObject, which is atomic. */
+  async #putWhole(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+    const sha256 = await this.#sealWhole(save, signal);
+    if (sha256 === undefined) return;
+    await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
+    await this.#noCopyOf(slot, signal);
+    const token = save.record.id;
+    await this.#move(save, { kind: "complete", token });
+    step("save.completing");
+    const only = save.content.part(toPartNumber(1));
+    const path = "rev" in only && save.content.size > 0 ? save.content.pathOf(toPartNumber(1), only.rev) : undefined;
+    const { etag } = await this.#engine.sender.put(
+      { key: slot.key, path, size: save.content.size, sha256, metadata: toMetadata(save.record.attributes, token) },
+      orderOf(save),
+      this.#engine.stop,
+    );
+    step("complete.sent");
+    await this.#commit(slot, save, etag);
+  }
+
+  async #sealWhole(save: Save, signal: AbortSignal): Promise<Sha256 | undefined> {
+    if (save.content.size === 0) return SHA256_OF_NOTHING;
+    const only = toPartNumber(1);
+    if (save.content.part(only).kind === "base") await save.content.materialize(only, signal);
+    return (await this.#transfer.seal(save, only, signal))?.sha256;
+  }
+
+  async #completeParts(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+    const [first, ...rest] = save.content.partNumbers();
+    invariant(first !== undefined && rest.length > 0, "a multipart save has parts");
+    await Promise.all(rest.map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)));
+    await this.#transfer.ensure(slot, save, first, signal);
+    const { upload } = slot;
+    if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
+    await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
+    await this.#noCopyOf(slot, signal);
+    if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
+    await this.#move(save, { kind: "complete", token: upload.record.token });
+    step("save.completing");
+    await this.#complete(slot, save, upload);
+  }
+
+  /** Whether everything is acknowledged as it is sealed, and, in doubt, the store says so too. */
+  async #agrees(slot: Slot, save: Save, upload: Upload, signal: AbortSignal): Promise<boolean> {
+    if (upload.attempts.size > 0) {
+      await Promise.all([...upload.attempts.values()].map((attempt) => attempt.done));
+      return false;
+    }
+    if (!save.content.partNumbers().every((partNumber) => isHeld(save, upload, partNumber))) return false;
+    if (!upload.record.doubt) return true;
+    const listed = await this.#listParts(slot, upload, signal);
+    if (listed === undefined) return false;
+    const wrong = save.content.partNumbers().filter((partNumber) => {
+      const ack = upload.acks.get(partNumber);
+      const held = listed.get(partNumber);
+      return held?.etag !== ack?.etag || held?.size !== ack?.size;
+    });
+    for (const partNumber of wrong) upload.acks.delete(partNumber);
+    const { uploadId } = upload.record;
+    const changes = wrong.map((partNumber): Change => ({ del: "ack", uploadId, partNumber }));
+    if (wrong.length === 0) {
+      upload.record = { ...upload.record, doubt: false };
+      changes.push({ put: "upload", record: upload.record });
+    }
+    await this.#engine.catalog.apply(changes, { sync: false });
+    return wrong.length === 0;
+  }
+
+  async #listParts(slot: Slot, upload: Upload, signal: AbortSignal): Promise<Map<PartNumber, { etag: Etag; size: number }> | undefined> {
+    try {
+      const parts = await this.#engine.store.listParts({ key: slot.key, uploadId: upload.record.uploadId }, signal);
+      return new Map(parts.map(({ partNumber, etag, size }) => [partNumber, { etag, size }]));
+    } catch (error) {
+      if (codeOf(error) !== "NoSuchUpload") throw error;
+      await this.#transfer.forget(slot, upload, { abort: false });
+      return undefined;
+    }
+  }
+
+  /** Parts that were copied are only right if the object they came from was the same all the time. */
+  async #sourceIsUnchanged(slot: Slot, save: Save, upload: Upload, signal: AbortSignal): Promise<boolean> {
+    if (upload.copiedFrom === undefined) return true;
+    const head = await this.#engine.store.head(slot.key, signal);
+    if (head?.etag === upload.copiedFrom) return true;
+    await this.#transfer.forget(slot, upload, { abort: true });
+    const needed = save.content.partNumbers().some((partNumber) => save.content.part(partNumber).kind === "base");
+    if (needed)
+      throw new KodomountError("Conflict", `Another client has changed ${slot.key} while it was being modified here: see 'kodomount uploads'`);
+    return false;
+  }
+
+  async #complete(slot: Slot, save: Save, upload: Upload): Promise<void> {
+    const { store, stop } = this.#engine;
+    const parts = save.content.partNumbers().map((partNumber) => {
+      const ack = upload.acks.get(partNumber);
+      invariant(ack !== undefined, `part ${partNumber} is acknowledged`);
+      return { partNumber, etag: ack.etag };
+    });
+    let failure: unknown;
+    try {
+      await store.complete({ key: slot.key, uploadId: upload.record.uploadId, parts }, stop);
+      step("complete.sent");
+    } catch (error) {
+      failure = error;
+      slot.lastError = describe(error);
+    }
+    if (stop.aborted) throw new KodomountError("Interrupted", "The mount is stopping");
+    const head = await this.#verify(slot, save, upload, failure === undefined);
+    if (head !== undefined && isOf(head, save, upload)) return this.#commit(slot, save, head.etag);
+    if (failure === undefined && head !== undefined && (await this.#isForeign(slot, save, head))) {
+      this.#engine.log.warn({ key: slot.key }, `${slot.key} was published, and overwritten by another client right after`);
+      return this.#remove(slot, save, [{ del: "object", key: slot.key }]);
+    }
+    await this.#afterFailedComplete(slot, save, upload, failure);
+  }
+
+  /** What HEAD says. After a success it is asked several times until it shows what was made: some stores lag. */
+  async #verify(slot: Slot, save: Save, upload: Upload, expected: boolean): Promise<ObjectHead | undefined> {
+    const { store, clock, stop } = this.#engine;
+    for (let tries = expected ? VERIFY_TRIES : 1; ; tries -= 1) {
+      const head = await store.head(slot.key, stop);
+      step("object.verified");
+      if (tries <= 1 || (head !== undefined && isOf(head, save, upload))) return head;
+      await clock.sleep(VERIFY_PAUSE_MS, stop);
+    }
+  }
+
+  async #isForeign(slot: Slot, save: Save, head: ObjectHead): Promise<boolean> {
+    const known = await this.#engine.catalog.findObject(slot.key);
+    return judge(seen(head), { tokens: [], size: 0 }, save.record.base, known?.etag) === "conflict";
+  }
+
+  async #afterFailedComplete(slot: Slot, save: Save, upload: Upload, failure: unknown): Promise<void> {
+    const code = failure === undefined ? undefined : codeOf(failure);
+    if (failure !== undefined) this.#engine.log.warn({ key: slot.key, err: failure }, `Complete of ${slot.key} failed: ${describe(failure)}`);
+    // Its outcome is known to be "not visible", unless somebody else has written since: the next run looks.
+    slot.look = true;
+    await this.#move(save, { kind: "settle" });
+    if (code === undefined || code === "NoSuchUpload") return this.#transfer.forget(slot, upload, { abort: false });
+    if (code === "BadPart" && !upload.record.doubt) return this.#transfer.doubt(upload);
+    if (failure instanceof KodomountError && failure.retryable) return this.#transfer.doubt(upload);
+    throw failure;
+  }
+
+  /** Whoever wants a copy of what is at this key must have it before it is replaced. */
+  async #noCopyOf(slot: Slot, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const copier = [...this.#engine.slots.values()].find(({ want }) => want?.kind === "copy" && want.from === slot.key);
+      if (copier === undefined) return;
+      await copier.changed.wait(signal);
+    }
+  }
+
+  async #commit(slot: Slot, save: Save, etag: Etag): Promise<void> {
+    const { plan } = this.#engine;
+    const { attributes } = save.record;
+    const parts = save.content.partNumbers().map((partNumber) => {
+      const part = save.content.part(partNumber);
+      const sha256 = part.kind === "sealed" ? part.sha256 : (slot.upload?.acks.get(partNumber)?.sha256 ?? "");
+      return { sha256, size: save.content.extent(partNumber).size };
+    });
+    const object: ObjectRecord = { key: slot.key, etag, size: save.content.size, attributes, parts, plan };
+    const changes: Change[] = [{ put: "object", record: object }];
+    if (slot.open !== undefined) {
+      // What is being written now was begun on top of this save: its untouched ranges are this object's.
+      slot.open.record = { ...slot.open.record, base: { kind: "object", etag, size: object.size } };
+      changes.push({ put: "save", record: slot.open.record });
+    }
+    await this.#remove(slot, save, changes);
+  }
+
+  /** The save is done with: its record, its upload and its spill go, those who wait are told. */
+  async #remove(slot: Slot, save: Save, changes: Change[]): Promise<void> {
+    const { catalog, saves, background, order, onObjectChanged } = this.#engine;
+    const { id } = save.record;
+    const { upload } = slot;
+    const completed = "token" in save.record.state ? save.record.state.token : undefined;
+    changes.push({ del: "save", id }, { del: "parts", save: id });
+    if (upload !== undefined) {
+      slot.upload = undefined;
+      const ending = [...upload.attempts.values()].map(({ done }) => done);
+      if (upload.record.token !== completed) this.#engine.aborts.add(slot.key, upload.record.uploadId, ending);
+      const { key, uploadId, token } = upload.record;
+      changes.push({ del: "upload", key, uploadId });
+      if (token !== completed) changes.push({ put: "abort", key, uploadId });
+    }
+    await catalog.apply(changes, { sync: false });
+    step("save.committed");
+    const place = orderOf(save);
+    saves.delete(id);
+    if (slot.closed === save) slot.closed = undefined;
+    slot.look = false;
+    slot.lastError = undefined;
+    onObjectChanged(slot.key);
+    order.leave(place, parentKey(slot.key));
+    slot.changed.notify();
+    background.run(`freeing the spill of ${id}`, () => save.content.free());
+  }
+
+  async #move(save: Save, event: SaveEvent): Promise<void> {
+    save.record = save.after(event);
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+  }
+}
+
+/** SHA-256 of the empty string. */
+const SHA256_OF_NOTHING: Sha256 = toSha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+
+/** The place of a closed save in the order of closes. */
+export function orderOf(save: Save): number {
+  const { state } = save.record;
+  invariant("order" in state, `a ${state.kind} save has no place yet`);
+  return state.order;
+}
+
+function isHeld(save: Save, upload: Upload, partNumber: PartNumber): boolean {
+  const part = save.content.part(partNumber);
+  const ack = upload.acks.get(partNumber);
+  if (part.kind === "sealed") return ack?.sha256 === part.sha256 && ack.size === part.size;
+  return part.kind === "base" && ack !== undefined && ack.size === save.content.extent(partNumber).size;
+}
+
+function isOf(head: ObjectHead, save: Save, upload: Upload): boolean {
+  return head.metadata[META_SAVE] === upload.record.token && head.size === save.content.size;
+}
+
+function seen(head: ObjectHead | undefined): Parameters<typeof judge>[0] {
+  if (head === undefined) return { kind: "absent" };
+  return { kind: "object", etag: head.etag, size: head.size, token: head.metadata[META_SAVE] };
+}

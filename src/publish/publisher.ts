@@ -1,0 +1,503 @@
+// The door to the publishing engine, for the filesystem: begin a save, close it, wait for it, move and remove what is
+// pending. Everything that is promised is in the catalog before a method returns.
+
+import { codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import type { Change, ReplyRecord } from "../catalog/mod.ts";
+import {
+  type Attributes,
+  type Base,
+  type Etag,
+  type Ino,
+  type Key,
+  parentKey,
+  type SaveId,
+  type SaveRecord,
+  toPartNumber,
+  type Want,
+} from "../model/mod.ts";
+import { Content } from "./content.ts";
+import { Driver } from "./driver.ts";
+import type { Engine } from "./engine.ts";
+import { newSaveId } from "./ids.ts";
+import { orderOf } from "./publication.ts";
+import { Save } from "./save.ts";
+import { Slot } from "./slot.ts";
+import { listPending, type Pending } from "./status.ts";
+
+/** What a new save starts as. */
+export type Origin =
+  | { readonly kind: "empty"; readonly base: Base }
+  | { readonly kind: "object"; readonly etag: Etag; readonly size: number }
+  | { readonly kind: "save"; readonly save: Save };
+
+export interface CloseOptions {
+  /** Must survive a loss of power when this returns. */
+  readonly durable: boolean;
+}
+
+/** How long a rename or removal waits for the one request that is under way at its key. */
+const COMPLETING_WAIT_MS = 3000;
+
+export class Publisher {
+  readonly #engine: Engine;
+  readonly #driver: Driver;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#driver = new Driver(engine);
+  }
+
+  /** What is pending at `key`. */
+  find(key: Key): Slot | undefined {
+    return this.#engine.slots.get(key);
+  }
+
+  /** Everything that is pending at keys that start with `prefix`. */
+  *below(prefix: Key): Generator<Slot> {
+    for (const slot of this.#engine.slots.values()) if (slot.key.startsWith(prefix)) yield slot;
+  }
+
+  /** Bytes that a file may have: more is `TooLarge`. */
+  get plan(): Engine["plan"] {
+    return this.#engine.plan;
+  }
+
+  /**
+   * A new open save at `key`. An interrupted one of the same key is dropped, its upload is taken over.
+   * @returns undefined when `origin` is a save that has been committed meanwhile: look again.
+   */
+  async begin(key: Key, ino: Ino, attributes: Attributes, origin: Origin, reply?: ReplyRecord): Promise<Save | undefined> {
+    const slot = this.#slotOf(key);
+    invariant(slot.open === undefined, `only one open save at ${key}`);
+    const base: Base = origin.kind === "empty" ? origin.base : origin.kind === "save" ? origin.save.record.base : origin;
+    const record: SaveRecord = {
+      id: newSaveId(),
+      key,
+      ino,
+      base: base.kind === "object" ? { kind: "object", etag: base.etag, size: base.size } : base,
+      attributes,
+      size: 0,
+      fsynced: false,
+      state: { kind: "open" },
+    };
+    const save = new Save(record, this.#newContent(record));
+    slot.open = save;
+    this.#engine.saves.set(record.id, save);
+    try {
+      const started = await this.#start(slot, save, origin, reply);
+      if (!started) await this.discard(save);
+      return started ? save : undefined;
+    } catch (error) {
+      await this.discard(save);
+      throw error;
+    }
+  }
+
+  /**
+   * Orderly closed: from now on the save must be published or parked. A closed one that is pending is superseded; one
+   * whose completing request is under way is waited for.
+   */
+  async close(save: Save, options: CloseOptions, signal?: AbortSignal): Promise<void> {
+    const { catalog } = this.#engine;
+    await save.content.freezeAll();
+    if (options.durable) await save.content.sync();
+    while (this.#slotOf(save.record.key).closed?.record.state.kind === "completing")
+      await this.#slotOf(save.record.key).changed.wait(signal);
+    step("save.closing");
+    const slot = this.#slotOf(save.record.key);
+    const superseded = slot.closed;
+    const { want } = slot;
+    const changes = this.#closeChanges(save, slot);
+    slot.closed = save;
+    slot.want = undefined;
+    if (slot.open === save) slot.open = undefined;
+    if (superseded !== undefined) superseded.supersededBy = save;
+    await catalog.apply(changes, { sync: options.durable });
+    step("save.closed");
+    if (want?.kind === "copy") this.#engine.order.leave(want.order, parentKey(slot.key));
+    if (superseded !== undefined) this.#drop(superseded);
+    this.#wakeAll(slot);
+  }
+
+  /** The store or the disk refused something: never published by itself, the next call on the file says why. */
+  async refuse(save: Save, error: unknown): Promise<void> {
+    if (save.record.state.kind !== "open") return;
+    save.record = save.after({ kind: "refuse", why: codeOf(error) });
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+    this.#engine.log.error({ key: save.record.key, err: error }, `${save.record.key} cannot be saved: ${describe(error)}`);
+  }
+
+  /** What was written so far survives a loss of power; nobody is promised that it is published. */
+  async sync(save: Save): Promise<void> {
+    await save.content.sync();
+    save.record = { ...save.record, size: save.content.size };
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...this.#partChanges(save)], { sync: true });
+  }
+
+  /** An fsync of its writer was answered: its content is closed as it is then, even if the writer is killed later. */
+  async fsync(save: Save): Promise<void> {
+    save.record = { ...save.record, fsynced: true };
+    await this.sync(save);
+  }
+
+  /**
+   * Resolves when a closed save, or what has superseded it, is in the bucket.
+   * @throws the code of the refusal when it was parked; `Interrupted` when `signal` aborts (the save goes on).
+   */
+  async published(closed: Save, signal?: AbortSignal): Promise<void> {
+    let save = closed;
+    for (;;) {
+      while (save.supersededBy !== undefined) save = save.supersededBy;
+      if (!this.#engine.saves.has(save.record.id)) return;
+      const slot = this.#slotOf(save.record.key);
+      const { state } = save.record;
+      if (state.kind === "parked") throw parkedError(slot, state.why);
+      await slot.changed.wait(signal);
+    }
+  }
+
+  /** The lag rule for a save that is closed: resolves when nothing that was closed before it is overdue. */
+  async withinLag(save: Save, signal: AbortSignal): Promise<void> {
+    await this.#engine.order.withinLag(orderOf(save), signal);
+  }
+
+  /** Its writer died: kept, hidden, not published by itself. */
+  async interrupt(save: Save): Promise<void> {
+    await save.content.freezeAll();
+    save.abandon.abort();
+    const slot = this.#slotOf(save.record.key);
+    save.record = save.after({ kind: "interrupt", since: this.#engine.clock.now(), size: save.content.size });
+    if (slot.open === save) slot.open = undefined;
+    slot.interrupted = save;
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...this.#partChanges(save)], { sync: false });
+    this.#engine.log.warn({ key: slot.key, save: save.record.id }, `The writer of ${slot.key} died: what it wrote is kept, not published; see 'kodomount uploads'`);
+    slot.changed.notify();
+    this.#driver.wake(slot);
+  }
+
+  /** Nothing of it is wanted. An upload that has parts of it stays with the key. */
+  async discard(save: Save): Promise<void> {
+    const slot = this.find(save.record.key);
+    if (slot?.open === save) slot.open = undefined;
+    if (slot?.closed === save) slot.closed = undefined;
+    if (slot?.interrupted === save) slot.interrupted = undefined;
+    await this.#engine.catalog.apply(this.#dropChanges(save), { sync: false });
+    this.#drop(save);
+    if (slot !== undefined) this.#wakeAll(slot);
+  }
+
+  /** New mode, owner or times of a save that is pending. */
+  async setAttributes(save: Save, attributes: Attributes): Promise<void> {
+    save.record = { ...save.record, attributes };
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+  }
+
+  /**
+   * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
+   * deleted by the store in the background. One synced batch.
+   * @param request.object the object at `from`, when there is one; `request.target` the one at `to`.
+   */
+  async rename(request: {
+    from: Key;
+    to: Key;
+    object: { etag: Etag; size: number; attributes: Attributes } | undefined;
+    target: Etag | undefined;
+  }): Promise<Change[]> {
+    const { from, to, object, target } = request;
+    await this.#notCompleting(from, to);
+    const source = this.#slotOf(from);
+    const destination = this.#slotOf(to);
+    const wasCopy = source.want?.kind === "copy";
+    const changes = this.#clear(destination);
+    if (source.open !== undefined || source.closed !== undefined) changes.push(...this.#moveSaves(source, destination, target));
+    else changes.push(...this.#moveObject(source, destination, object));
+    if (object !== undefined || wasCopy) changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
+    return changes;
+  }
+
+  /** Nothing shall be at `key`. @param etag of the object that is there, when there is one. */
+  async remove(key: Key, etag: Etag | undefined): Promise<Change[]> {
+    await this.#notCompleting(key);
+    const slot = this.#slotOf(key);
+    const copied = slot.want?.kind === "copy";
+    const changes = this.#clear(slot);
+    if (slot.interrupted !== undefined) {
+      changes.push(...this.#dropChanges(slot.interrupted));
+      this.#drop(slot.interrupted);
+      slot.interrupted = undefined;
+    }
+    if (etag !== undefined || copied) changes.push(...this.#setWant(slot, { kind: "absent", ...(etag === undefined ? {} : { etag }) }));
+    return changes;
+  }
+
+  /** Makes changes of the namespace durable, then lets the drivers act on them. */
+  async journal(changes: Change[], keys: readonly Key[], reply?: ReplyRecord): Promise<void> {
+    if (reply !== undefined) changes.push({ put: "reply", record: reply });
+    await this.#engine.catalog.apply(changes, { sync: true });
+    step("namespace.journalled");
+    for (const key of keys) {
+      const slot = this.find(key);
+      this.#engine.onObjectChanged(key);
+      if (slot !== undefined) this.#wakeAll(slot);
+    }
+  }
+
+  /** The operator's orders for what is kept: publish or drop what was interrupted, try again what was parked. */
+  async act(kind: "publish" | "drop" | "retry", save: Save): Promise<void> {
+    const { state } = save.record;
+    const slot = this.#slotOf(save.record.key);
+    if (kind === "retry" && state.kind === "parked") {
+      const place = this.#engine.order.take(parentKey(slot.key), state.closedAt);
+      const closed = save.after({ kind: "unpark" });
+      invariant(closed.state.kind === "closed", "an unparked save is closed");
+      save.record = { ...closed, base: { kind: "absent" }, state: { ...closed.state, order: place, closedAt: this.#engine.clock.now() } };
+      slot.look = false;
+      await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: true });
+      return this.#driver.wake(slot);
+    }
+    if (kind === "publish" && state.kind === "interrupted") {
+      if (slot.open !== undefined || slot.closed !== undefined)
+        throw new KodomountError("Busy", `${slot.key} is being saved anew: that will replace the interrupted one`);
+      slot.interrupted = undefined;
+      return this.close(save, { durable: true });
+    }
+    if (kind === "drop" && (state.kind === "interrupted" || state.kind === "parked")) {
+      await this.discard(save);
+      return this.#engine.onObjectChanged(slot.key);
+    }
+    throw new KodomountError("Invalid", `Cannot ${kind} '${slot.key}': it is ${state.kind}`);
+  }
+
+  /** Everything that is pending, for status. */
+  pending(): Pending[] {
+    return listPending(this.#engine);
+  }
+
+  /** The save with that id, pending or interrupted. */
+  findSave(id: SaveId): Save | undefined {
+    return this.#engine.saves.get(id);
+  }
+
+  /** Something at the key may need doing. */
+  wake(slot: Slot): void {
+    this.#driver.wake(slot);
+  }
+
+  /** A save with its content, not entered anywhere: for recovery. */
+  restore(record: SaveRecord): Save {
+    const save = new Save(record, this.#newContent(record));
+    this.#engine.saves.set(record.id, save);
+    return save;
+  }
+
+  slotOf(key: Key): Slot {
+    return this.#slotOf(key);
+  }
+
+  #slotOf(key: Key): Slot {
+    let slot = this.#engine.slots.get(key);
+    if (slot === undefined) {
+      slot = new Slot(key);
+      this.#engine.slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  #newContent(record: SaveRecord): Content {
+    const { id } = record;
+    const current = (): Save | undefined => this.#engine.saves.get(id);
+    return new Content({
+      save: id,
+      plan: this.#engine.plan,
+      spill: this.#engine.spill,
+      readBase: (offset, length, signal) => this.#readBase(current()?.record ?? record, { offset, length }, signal),
+      onChange: (partNumber) => {
+        const save = current();
+        const attempt = save && this.find(save.record.key)?.upload?.attempts.get(toPartNumber(partNumber));
+        attempt?.abort.abort();
+      },
+      onFrozen: () => {
+        const slot = this.find(current()?.record.key ?? record.key);
+        if (slot !== undefined) this.#driver.wake(slot);
+      },
+    });
+  }
+
+  async #readBase(record: SaveRecord, range: { offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array> {
+    const { base, key } = record;
+    invariant(base.kind === "object", `${key} has an object underneath`);
+    try {
+      return (await this.#engine.store.get({ key, range, etag: base.etag }, signal)).bytes;
+    } catch (error) {
+      if (!(error instanceof KodomountError) || (error.code !== "PreconditionFailed" && error.code !== "NotFound")) throw error;
+      throw new KodomountError("Stale", `${key} was changed by another client while it was being modified here`, { cause: error });
+    }
+  }
+
+  async #start(slot: Slot, save: Save, origin: Origin, reply: ReplyRecord | undefined): Promise<boolean> {
+    const { record, content } = save;
+    const changes: Change[] = [{ put: "save", record }];
+    if (slot.interrupted !== undefined) {
+      changes.push(...this.#dropChanges(slot.interrupted));
+      this.#drop(slot.interrupted);
+      slot.interrupted = undefined;
+      if (slot.upload !== undefined) await this.#driver.transfer.doubt(slot.upload);
+    }
+    if (reply !== undefined) changes.push({ put: "reply", record: reply });
+    await this.#engine.catalog.apply(changes, { sync: false });
+    step("save.created");
+    await this.#engine.spill.createSave(record.id, { key: record.key, ino: record.ino, attributes: record.attributes });
+    if (origin.kind === "object") {
+      content.startFromBase(origin.size);
+      await this.#engine.catalog.apply(this.#partChanges(save), { sync: false });
+    }
+    if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;
+    return true;
+  }
+
+  /** Its place in the order of closes, and everything a restart needs to go on from here. */
+  #closeChanges(save: Save, slot: Slot): Change[] {
+    const { order, clock } = this.#engine;
+    const closedAt = clock.now();
+    const place = order.take(parentKey(slot.key), closedAt);
+    save.record = save.after({ kind: "close", size: save.content.size, closedAt, order: place });
+    const changes: Change[] = [{ put: "save", record: save.record }, ...this.#partChanges(save), { del: "want", key: slot.key }];
+    if (slot.closed !== undefined) changes.push(...this.#dropChanges(slot.closed));
+    return changes;
+  }
+
+  /** Records of all parts, as they are. */
+  #partChanges(save: Save): Change[] {
+    const changes: Change[] = [];
+    for (const partNumber of save.content.partNumbers()) {
+      const part = save.content.part(partNumber);
+      if (part.kind === "hole") continue;
+      const size = part.kind === "written" ? save.content.extent(partNumber).size : part.kind === "base" ? 0 : part.size;
+      const sha256 = part.kind === "sealed" ? { sha256: part.sha256 } : {};
+      const content = part.kind === "base" ? ({ kind: "base" } as const) : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
+      changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
+    }
+    return changes;
+  }
+
+  #dropChanges(save: Save): Change[] {
+    const { id } = save.record;
+    return [
+      { del: "save", id },
+      { del: "parts", save: id },
+    ];
+  }
+
+  #drop(save: Save): void {
+    save.abandon.abort();
+    this.#engine.saves.delete(save.record.id);
+    const { state, key } = save.record;
+    if ("order" in state) this.#engine.order.leave(state.order, parentKey(key));
+    this.#engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
+  }
+
+  /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
+  #clear(slot: Slot): Change[] {
+    const changes: Change[] = [{ del: "want", key: slot.key }];
+    if (slot.closed !== undefined) {
+      changes.push(...this.#dropChanges(slot.closed));
+      this.#drop(slot.closed);
+      slot.closed = undefined;
+    }
+    if (slot.open !== undefined) {
+      changes.push(...this.#dropChanges(slot.open));
+      slot.open.abandon.abort();
+      slot.open = undefined;
+    }
+    if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
+    slot.want = undefined;
+    changes.push(...this.#abandonUpload(slot));
+    return changes;
+  }
+
+  #abandonUpload(slot: Slot): Change[] {
+    const { upload } = slot;
+    if (upload === undefined) return [];
+    for (const attempt of upload.attempts.values()) attempt.abort.abort();
+    slot.upload = undefined;
+    const { key, uploadId } = upload.record;
+    this.#engine.aborts.add(key, uploadId, [...upload.attempts.values()].map((attempt) => attempt.done));
+    return [
+      { del: "upload", key, uploadId },
+      { put: "abort", key, uploadId },
+    ];
+  }
+
+  #setWant(slot: Slot, want: Want): Change[] {
+    slot.want = want;
+    return [{ put: "want", key: slot.key, want }];
+  }
+
+  /** Open and closed content goes along; its parts are in the spill and are sent to an upload of the new key. */
+  #moveSaves(source: Slot, destination: Slot, target: Etag | undefined): Change[] {
+    const changes = this.#abandonUpload(source);
+    for (const which of ["open", "closed"] as const) {
+      const save = source[which];
+      if (save === undefined) continue;
+      source[which] = undefined;
+      const place = this.#replace(save, source.key, destination.key);
+      // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
+      const base: Base = target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
+      save.record = { ...save.record, ...place, key: destination.key, base };
+      destination[which] = save;
+      changes.push({ put: "save", record: save.record });
+    }
+    return changes;
+  }
+
+  #replace(save: Save, from: Key, to: Key): { state?: SaveRecord["state"] } {
+    const { state } = save.record;
+    if (state.kind !== "closed") return {};
+    this.#engine.order.leave(state.order, parentKey(from));
+    return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
+  }
+
+  #moveObject(source: Slot, destination: Slot, object: { etag: Etag; size: number; attributes: Attributes } | undefined): Change[] {
+    const { order, clock } = this.#engine;
+    const place = (): number => order.take(parentKey(destination.key), clock.now());
+    const { want } = source;
+    if (want?.kind === "copy") {
+      order.leave(want.order, parentKey(source.key));
+      // Renamed back to where it still is.
+      if (want.from === destination.key) {
+        destination.want = undefined;
+        return [{ del: "want", key: destination.key }];
+      }
+      return this.#setWant(destination, { ...want, order: place() });
+    }
+    if (object === undefined) throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
+    return this.#setWant(destination, { kind: "copy", from: source.key, ...object, order: place() });
+  }
+
+  /** A completing request is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
+  async #notCompleting(...keys: Key[]): Promise<void> {
+    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
+    for (const key of keys)
+      for (let slot = this.find(key); slot?.closed?.record.state.kind === "completing"; slot = this.find(key)) {
+        try {
+          await slot.changed.wait(deadline);
+        } catch (error) {
+          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, { cause: error });
+        }
+      }
+  }
+
+  /** Also those who wait for what happened at this key. */
+  #wakeAll(slot: Slot): void {
+    slot.changed.notify();
+    this.#driver.wake(slot);
+  }
+}
+
+function etagOf(object: { etag: Etag } | undefined): { etag?: Etag } {
+  return object === undefined ? {} : { etag: object.etag };
+}
+
+function parkedError(slot: Slot, why: import("../base/mod.ts").Code): KodomountError {
+  return new KodomountError(why, `${slot.key} is kept but cannot be published: ${slot.lastError ?? describe(why)}; see 'kodomount uploads'`);
+}

@@ -1,0 +1,142 @@
+// Start-up: the catalog's records become slots and saves again. There is no other recovery code: the drivers do the rest.
+
+import { groupBy, invariant, type Log } from "../base/mod.ts";
+import type { CatalogContents, PartRecord } from "../catalog/mod.ts";
+import {
+  type PartContent,
+  type PartNumber,
+  parentKey,
+  partOfNumber,
+  type SaveId,
+  type SaveRecord,
+  samePlan,
+  toRev,
+  transition,
+} from "../model/mod.ts";
+import type { Engine } from "./engine.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Save } from "./save.ts";
+import { Upload } from "./upload.ts";
+
+/** An upload that no save needs is kept this long for the next save of its key: less than the 7 days that Kodo keeps it. */
+const UPLOAD_KEEP_MS = 6 * 24 * 3600_000;
+
+/**
+ * Enters everything in `contents`. Saves that were open have lost their writer: they are interrupted now.
+ * @param trusted the machine has not lost power since: hashes that were not synced are believed.
+ */
+export async function recover(engine: Engine, publisher: Publisher, contents: CatalogContents, trusted: boolean): Promise<void> {
+  const parts = groupBy(contents.parts, (record) => record.save);
+  for (const record of [...contents.saves].sort(byOrder)) await enterSave(engine, publisher, { record, parts: parts.get(record.id) ?? [], trusted });
+  enterUploads(engine, publisher, contents);
+  for (const { key, want } of contents.wants) {
+    const slot = publisher.slotOf(key);
+    slot.want = want;
+    slot.look = true;
+    if (want.kind === "copy") engine.order.restore(want.order, parentKey(key), engine.clock.now());
+  }
+  for (const { key, uploadId } of contents.aborts) engine.aborts.add(key, uploadId);
+  await dropOrphans(engine, contents);
+  for (const slot of [...engine.slots.values()]) publisher.wake(slot);
+}
+
+function byOrder(a: SaveRecord, b: SaveRecord): number {
+  const order = ({ state }: SaveRecord): number => ("order" in state ? state.order : Number.MAX_SAFE_INTEGER);
+  return order(a) - order(b);
+}
+
+async function enterSave(
+  engine: Engine,
+  publisher: Publisher,
+  found: { record: SaveRecord; parts: readonly PartRecord[]; trusted: boolean },
+): Promise<void> {
+  const { record } = found;
+  const wasOpen = record.state.kind === "open" || record.state.kind === "refused";
+  const save = publisher.restore(record);
+  const slot = publisher.slotOf(record.key);
+  const { size, parts } = await restoredParts(engine, found, wasOpen);
+  save.content.restore(size, parts);
+  if (wasOpen) {
+    const state = transition(record.state, { kind: "interrupt", since: engine.clock.now(), size });
+    save.record = { ...record, size, state };
+    await engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+  }
+  enterState(engine, save);
+  if (save.record.state.kind === "interrupted") slot.interrupted = save;
+  else {
+    slot.closed = save;
+    slot.look = true;
+  }
+}
+
+function enterState(engine: Engine, save: Save): void {
+  const { state, key } = save.record;
+  invariant(state.kind !== "open" && state.kind !== "refused", "nothing is open after a restart");
+  if (state.kind === "closed" || state.kind === "completing") engine.order.restore(state.order, parentKey(key), state.closedAt);
+}
+
+/**
+ * For a closed save its records are the truth. One that was open may have newer bytes in the spill than its records
+ * tell: the newest revision of each part counts, and the file is as long as they reach.
+ */
+async function restoredParts(
+  engine: Engine,
+  found: { record: SaveRecord; parts: readonly PartRecord[]; trusted: boolean },
+  wasOpen: boolean,
+): Promise<{ size: number; parts: Map<PartNumber, PartContent> }> {
+  const { record } = found;
+  const parts = new Map<PartNumber, PartContent>();
+  for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content, found.trusted));
+  if (!wasOpen) return { size: record.size, parts };
+  let { size } = record;
+  if (record.base.kind === "object" && [...parts.values()].some((part) => part.kind === "base")) size = Math.max(size, record.base.size);
+  for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
+    const known = parts.get(ref.partNumber);
+    if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;
+    parts.set(ref.partNumber, { kind: "written", rev: ref.rev, filled: length });
+  }
+  for (const [partNumber, part] of parts) {
+    const length = part.kind === "written" ? part.filled : "size" in part ? part.size : 0;
+    if (length > 0) size = Math.max(size, partOfNumber(engine.plan, partNumber).offset + length);
+  }
+  return { size, parts };
+}
+
+function restoredPart(content: PartRecord["content"], trusted: boolean): PartContent {
+  if (content.kind === "base") return { kind: "base" };
+  const { rev, size, sha256 } = content;
+  if (sha256 === undefined || !trusted) return { kind: "frozen", rev: toRev(rev), size };
+  return { kind: "sealed", rev: toRev(rev), size, sha256 };
+}
+
+/** One upload a key is kept, the newest that is cut as we cut; the others are aborted. */
+function enterUploads(engine: Engine, publisher: Publisher, contents: CatalogContents): void {
+  const acks = groupBy(contents.acks, ({ uploadId }) => uploadId);
+  for (const record of [...contents.uploads].sort((a, b) => b.createdAt - a.createdAt)) {
+    const slot = publisher.slotOf(record.key);
+    const needed = slot.closed !== undefined || engine.clock.now() - record.createdAt < UPLOAD_KEEP_MS;
+    if (slot.upload === undefined && needed && samePlan(record.plan, engine.plan)) {
+      // What was under way when we ended may still land.
+      const held = (acks.get(record.uploadId) ?? []).map((ack) => [ack.partNumber, ack] as const);
+      slot.upload = new Upload({ ...record, doubt: true }, held);
+    } else {
+      const { key, uploadId } = record;
+      const changes = [{ del: "upload", key, uploadId } as const, { put: "abort", key, uploadId } as const];
+      engine.background.run(`forgetting an upload of ${key}`, async () => {
+        await engine.catalog.apply(changes, { sync: false });
+        engine.aborts.add(key, uploadId);
+      });
+    }
+  }
+}
+
+/** Spill without a record was begun by a save whose record no promise had made durable. */
+async function dropOrphans(engine: Engine, contents: CatalogContents): Promise<void> {
+  const known = new Set<SaveId>(contents.saves.map(({ id }) => id));
+  for (const id of await engine.spill.listSaves()) if (!known.has(id)) await dropOrphan(engine, id, engine.log);
+}
+
+async function dropOrphan(engine: Engine, id: SaveId, log: Log): Promise<void> {
+  log.info({ save: id }, "Spill of a save that was finished or never promised: removed");
+  await engine.spill.removeSave(id);
+}

@@ -1,0 +1,34 @@
+// A save in memory: its record as the catalog has it, and its content.
+
+import { KodomountError } from "../base/mod.ts";
+import { type SaveEvent, type SaveRecord, transition } from "../model/mod.ts";
+import type { Content } from "./content.ts";
+
+export class Save {
+  /** Replaced, never changed in place; the catalog gets every new version before anything is done about it. */
+  record: SaveRecord;
+  readonly content: Content;
+  /** Something was written or cut since it was begun; a save that is merely new becomes an empty file at its last release. */
+  dirty = false;
+  /** The newer closed save of its key that took its place before it was published. */
+  supersededBy: Save | undefined;
+  /** Ends what is being sent of it: it was superseded or dropped. */
+  readonly abandon = new AbortController();
+
+  constructor(record: SaveRecord, content: Content) {
+    this.record = record;
+    this.content = content;
+  }
+
+  /** The record after `event`; nothing is changed yet. */
+  after(event: SaveEvent): SaveRecord {
+    return { ...this.record, size: "size" in event ? event.size : this.record.size, state: transition(this.record.state, event) };
+  }
+
+  /** @throws what a write or close of it must answer: it was refused, or its first failure was. */
+  assertAccepted(): void {
+    const { state } = this.record;
+    if (state.kind === "refused")
+      throw new KodomountError(state.why, `This file cannot be saved any more: ${state.why}; see 'kodomount uploads'`);
+  }
+}

@@ -1,0 +1,41 @@
+// Everything that is pending at one key: at most one open and one closed save, what an interrupted one left, a wanted copy
+// or deletion, and the upload that belongs to the key whoever sends into it.
+
+import { Notifier } from "../base/mod.ts";
+import type { Key, Want } from "../model/mod.ts";
+import type { Save } from "./save.ts";
+import type { Upload } from "./upload.ts";
+
+export class Slot {
+  readonly key: Key;
+  open: Save | undefined;
+  /** Closed, completing or parked. */
+  closed: Save | undefined;
+  interrupted: Save | undefined;
+  want: Want | undefined;
+  upload: Upload | undefined;
+  /** The upload that is being created, so that it is created once. */
+  creating: Promise<Upload> | undefined;
+  /** Look at the bucket before anything is published: it was loaded at start, or waited too long. */
+  look = false;
+  /** A driver is at work; `again`: it must look once more before it ends. */
+  driving = false;
+  again = false;
+  /** What went wrong last, for `status`. */
+  lastError: string | undefined;
+  /** Told at every change of what is pending here. */
+  readonly changed = new Notifier();
+
+  constructor(key: Key) {
+    this.key = key;
+  }
+
+  get isEmpty(): boolean {
+    return !(this.open || this.closed || this.interrupted || this.want || this.upload || this.creating || this.driving);
+  }
+
+  /** The save whose content a reader of this key sees, if one is pending. */
+  get visible(): Save | undefined {
+    return this.open ?? this.closed;
+  }
+}

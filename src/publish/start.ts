@@ -1,0 +1,57 @@
+// Puts the publishing engine together and brings back what was pending.
+
+import type { Background, Clock, Log } from "../base/mod.ts";
+import type { Catalog } from "../catalog/mod.ts";
+import type { Key, PartPlan } from "../model/mod.ts";
+import type { Sender } from "../send/mod.ts";
+import type { Spill } from "../spill/mod.ts";
+import type { ObjectStore } from "../store/mod.ts";
+import { Aborts } from "./aborts.ts";
+import type { Engine } from "./engine.ts";
+import { Order } from "./order.ts";
+import { Publisher } from "./publisher.ts";
+import { recover } from "./recover.ts";
+
+export interface PublisherOptions {
+  readonly catalog: Catalog;
+  readonly spill: Spill;
+  readonly sender: Sender;
+  /** Retries without end: an outage of any length is waited out. */
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly background: Background;
+  readonly plan: PartPlan;
+  /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
+  readonly lagMs: number;
+  readonly copySizeMax: number;
+  readonly onObjectChanged: (key: Key) => void;
+  /** Parts that were hashed before the last stop may be believed without hashing them again. */
+  readonly trusted: boolean;
+}
+
+/** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
+export async function startPublisher(options: PublisherOptions): Promise<{ publisher: Publisher; stop: () => Promise<void> }> {
+  const { lagMs, trusted, ...rest } = options;
+  const stopping = new AbortController();
+  const engine: Engine & { aborts: Aborts } = {
+    ...rest,
+    order: new Order(options.clock, lagMs),
+    slots: new Map(),
+    saves: new Map(),
+    stop: stopping.signal,
+    get aborts(): Aborts {
+      return aborts;
+    },
+  };
+  const aborts: Aborts = new Aborts(engine);
+  const publisher = new Publisher(engine);
+  await recover(engine, publisher, await options.catalog.contents(), trusted);
+  return {
+    publisher,
+    async stop() {
+      stopping.abort();
+      await options.background.settled();
+    },
+  };
+}

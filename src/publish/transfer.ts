@@ -1,0 +1,289 @@
+// Brings parts of a save to the upload of its key. `ensure` is the one path for first send, retry, resume, re-run,
+// rewrite and overwrite: it ends when the store has acknowledged the part as it is now.
+
+import { codeOf, describe, invariant, KodomountError, step, toError, unreachable } from "../base/mod.ts";
+import type { Change } from "../catalog/mod.ts";
+import {
+  type Acknowledgement,
+  type CopySource,
+  ensurePart,
+  type Etag,
+  type PartNumber,
+  type Sealed,
+  samePlan,
+  toMetadata,
+} from "../model/mod.ts";
+import { corruptPart } from "./content.ts";
+import type { Engine } from "./engine.ts";
+import { newToken } from "./ids.ts";
+import type { Save } from "./save.ts";
+import type { Slot } from "./slot.ts";
+import { type Attempt, Upload } from "./upload.ts";
+
+/** A part in a form that can be sent: sealed in the spill, or an unchanged range of the object underneath. */
+type Target = Sealed | { readonly kind: "base"; readonly etag: Etag; readonly offset: number; readonly size: number };
+
+/** What tells two targets apart. A copied range has no hash of its own: the source's version and range stand for it. */
+function identityOf(target: Target): string {
+  return target.kind === "sealed" ? target.sha256 : `copy:${target.etag}:${target.offset}+${target.size}`;
+}
+
+const BAD_DIGESTS_MAX = 5;
+
+export class Transfer {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Resolves when the key's upload holds the part as it is now, or the part is being written to (it will be asked for
+   * again). @throws what the store refuses for good; `Interrupted` when `signal` aborts.
+   */
+  async ensure(slot: Slot, save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      if (signal.aborted) throw new KodomountError("Interrupted", "The save is not being sent any more");
+      const target = await this.#target(save, partNumber, signal);
+      if (target === undefined) return;
+      const upload = await this.#uploadOf(slot, save, signal);
+      const running = upload.attempts.get(partNumber);
+      if (running !== undefined) {
+        await this.#settleAttempt(upload, running, identityOf(target));
+        continue;
+      }
+      const held = upload.acks.get(partNumber);
+      if (held !== undefined && held.sha256 === identityOf(target) && held.size === target.size) return;
+      await this.#attempt(slot, save, { upload, partNumber, target, held }, signal);
+    }
+  }
+
+  /** The hash of a part that is frozen; undefined when it changed meanwhile. */
+  async seal(save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<Sealed | undefined> {
+    const content = save.content.part(partNumber);
+    if (content.kind === "sealed") return content;
+    if (content.kind !== "frozen") return undefined;
+    const { rev, size } = content;
+    try {
+      const sha256 = await this.#engine.sender.hash({ path: save.content.pathOf(partNumber, rev), size }, signal);
+      const sealed = save.content.seal(partNumber, rev, sha256);
+      if (sealed !== undefined) await this.#record({ put: "part", record: { save: save.record.id, partNumber, content: { ...spillContent(sealed), sha256 } } });
+      return sealed;
+    } catch (error) {
+      const now = save.content.part(partNumber);
+      if (!("rev" in now) || now.rev !== rev) return undefined; // rewritten meanwhile, its file is gone
+      throw error;
+    }
+  }
+
+  /** The upload is of no use any more: the store does not know it, or it holds what must not be published. */
+  async forget(slot: Slot, upload: Upload, options: { abort: boolean }): Promise<void> {
+    for (const attempt of upload.attempts.values()) attempt.abort.abort();
+    if (slot.upload === upload) slot.upload = undefined;
+    const { key, uploadId } = upload.record;
+    const changes: Change[] = [{ del: "upload", key, uploadId }];
+    if (options.abort) changes.push({ put: "abort", key, uploadId });
+    await this.#record(...changes);
+    if (options.abort) this.#engine.aborts.add(key, uploadId, [...upload.attempts.values()].map(({ done }) => done));
+  }
+
+  /** From now on ListParts must agree before Complete. */
+  async doubt(upload: Upload): Promise<void> {
+    if (upload.record.doubt) return;
+    upload.record = { ...upload.record, doubt: true };
+    await this.#record({ put: "upload", record: upload.record });
+  }
+
+  async #target(save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<Target | undefined> {
+    const content = save.content.part(partNumber);
+    switch (content.kind) {
+      case "hole":
+      case "written":
+        return undefined;
+      case "sealed":
+        return content;
+      case "frozen":
+        return this.seal(save, partNumber, signal);
+      case "base": {
+        const { base } = save.record;
+        invariant(base.kind === "object", "a save with parts of the object underneath has one");
+        return { kind: "base", etag: base.etag, ...save.content.extent(partNumber) };
+      }
+      default:
+        return unreachable(content);
+    }
+  }
+
+  async #uploadOf(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
+    if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan)) return slot.upload;
+    if (slot.upload !== undefined) await this.forget(slot, slot.upload, { abort: true });
+    slot.creating ??= this.#create(slot, save, signal).finally(() => {
+      slot.creating = undefined;
+    });
+    return slot.creating;
+  }
+
+  async #create(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
+    const { store, clock, plan } = this.#engine;
+    const token = newToken();
+    const metadata = toMetadata(save.record.attributes, token);
+    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, signal);
+    step("upload.created");
+    const record = { key: slot.key, uploadId, token, plan, createdAt: clock.now(), doubt: false };
+    await this.#record({ put: "upload", record });
+    step("upload.recorded");
+    slot.upload = new Upload(record, []);
+    return slot.upload;
+  }
+
+  /** Waits for an attempt at the same content, ends one at other content: never two of one part at once. */
+  async #settleAttempt(upload: Upload, running: Attempt, identity: string): Promise<void> {
+    if (running.identity !== identity) {
+      running.abort.abort();
+      await this.doubt(upload);
+    }
+    await running.done;
+  }
+
+  async #attempt(
+    slot: Slot,
+    save: Save,
+    part: { upload: Upload; partNumber: PartNumber; target: Target; held: Acknowledgement | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { upload, partNumber, target } = part;
+    const abort = new AbortController();
+    const both = AbortSignal.any([abort.signal, signal]);
+    let failure: Error | undefined;
+    const done = this.#perform(slot, save, part, both)
+      .catch((error: unknown) => {
+        failure = toError(error);
+      })
+      .finally(() => upload.attempts.delete(partNumber));
+    upload.attempts.set(partNumber, { identity: identityOf(target), abort, done });
+    await done;
+    if (failure === undefined) return;
+    if (both.aborted) await this.doubt(upload);
+    if (abort.signal.aborted && !signal.aborted) return; // other content takes its place: look again
+    slot.lastError = describe(failure);
+    await this.#afterFailure(slot, save, part, failure);
+  }
+
+  async #perform(
+    slot: Slot,
+    save: Save,
+    part: { upload: Upload; partNumber: PartNumber; target: Target; held: Acknowledgement | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { upload, partNumber, target, held } = part;
+    const source = await this.#copySource(slot, upload);
+    const action =
+      target.kind === "base" ? { kind: "copy" as const, etag: target.etag } : ensurePart(partNumber, target, held, source);
+    switch (action.kind) {
+      case "have":
+        return;
+      case "copy":
+        return this.#acknowledge(upload, partNumber, target, await this.#copy(slot, save, part, action.etag, signal));
+      case "send": {
+        invariant(target.kind === "sealed", "only a sealed part is sent");
+        const { etag } = await this.#engine.sender.uploadPart(
+          {
+            key: slot.key,
+            uploadId: upload.record.uploadId,
+            partNumber,
+            path: save.content.pathOf(partNumber, target.rev),
+            size: target.size,
+            sha256: target.sha256,
+          },
+          priorityOf(save),
+          signal,
+        );
+        return this.#acknowledge(upload, partNumber, target, etag);
+      }
+      default:
+        return unreachable(action);
+    }
+  }
+
+  async #acknowledge(upload: Upload, partNumber: PartNumber, target: Target, etag: Etag): Promise<void> {
+    const ack = { sha256: identityOf(target), size: target.size, etag };
+    upload.acks.set(partNumber, ack);
+    await this.#record({ put: "ack", record: { ...ack, uploadId: upload.record.uploadId, partNumber } });
+    step("part.acknowledged");
+  }
+
+  /** What this machine committed last under the key, cut by the same plan, as long as copying from it works. */
+  async #copySource(slot: Slot, upload: Upload): Promise<CopySource | undefined> {
+    if (upload.copyFailed) return undefined;
+    const object = await this.#engine.catalog.findObject(slot.key);
+    if (object?.plan === undefined || !samePlan(object.plan, this.#engine.plan)) return undefined;
+    return object;
+  }
+
+  /** Some stores ignore the condition on the source's version: HEAD looks before the first copy, and before Complete. */
+  async #copy(
+    slot: Slot,
+    save: Save,
+    part: { upload: Upload; partNumber: PartNumber },
+    etag: Etag,
+    signal: AbortSignal,
+  ): Promise<Etag> {
+    const { upload, partNumber } = part;
+    if (upload.copiedFrom !== etag) {
+      const head = await this.#engine.store.head(slot.key, signal);
+      if (head?.etag !== etag)
+        throw new KodomountError("PreconditionFailed", `The object under ${slot.key} is no longer the version that was to be copied`);
+      upload.copiedFrom = etag;
+    }
+    const { offset, size } = save.content.extent(partNumber);
+    const request = { key: slot.key, uploadId: upload.record.uploadId, partNumber, from: slot.key, etag, range: { offset, length: size } };
+    return (await this.#engine.store.copyPart(request, signal)).etag;
+  }
+
+  /** Decides after a failed attempt whether to look again (returns) or to give up (throws). */
+  async #afterFailure(
+    slot: Slot,
+    save: Save,
+    part: { upload: Upload; partNumber: PartNumber; target: Target },
+    failure: Error,
+  ): Promise<void> {
+    const { upload, partNumber, target } = part;
+    const code = codeOf(failure);
+    if (code === "Interrupted") throw failure;
+    if (code === "NoSuchUpload") return this.forget(slot, upload, { abort: false });
+    if (target.kind === "base") {
+      if (code === "PreconditionFailed" || code === "NotFound")
+        throw new KodomountError("Conflict", `The object under ${slot.key} was changed by somebody else while it was being modified here`, { cause: failure });
+      return save.content.materialize(partNumber); // a store that cannot copy: fetch and send
+    }
+    if (!upload.copyFailed && (await this.#copySource(slot, upload)) !== undefined) {
+      upload.copyFailed = true;
+      return;
+    }
+    const now = save.content.part(partNumber);
+    if (now.kind !== "sealed" || now.rev !== target.rev) return; // rewritten meanwhile
+    if (code !== "BadDigest") throw failure;
+    if ((await this.#rehash(save, partNumber, target)) !== target.sha256)
+      throw corruptPart(save.record.id, partNumber, failure);
+    // The spill is right, so the network or the store was not: a few tries more, not for ever.
+    upload.badDigests += 1;
+    if (upload.badDigests > BAD_DIGESTS_MAX) throw failure;
+  }
+
+  #rehash(save: Save, partNumber: PartNumber, target: Sealed): Promise<string> {
+    return this.#engine.sender.hash({ path: save.content.pathOf(partNumber, target.rev), size: target.size });
+  }
+
+  async #record(...changes: Change[]): Promise<void> {
+    await this.#engine.catalog.apply(changes, { sync: false });
+  }
+}
+
+function spillContent(sealed: Sealed): { kind: "spill"; rev: Sealed["rev"]; size: number } {
+  return { kind: "spill", rev: sealed.rev, size: sealed.size };
+}
+
+/** The oldest close first, then what is still open. */
+function priorityOf(save: Save): number {
+  return "order" in save.record.state ? save.record.state.order : Number.MAX_SAFE_INTEGER;
+}

@@ -1,0 +1,121 @@
+// Makes the wants true that need no content of ours: a server-side copy, a deletion.
+
+import { describe, KodomountError, step } from "../base/mod.ts";
+import type { Change } from "../catalog/mod.ts";
+import {
+  type Etag,
+  META_SAVE,
+  type PartPlan,
+  parentKey,
+  partsOf,
+  toMetadata,
+  type Want,
+} from "../model/mod.ts";
+import type { ObjectHead } from "../store/mod.ts";
+import type { Engine } from "./engine.ts";
+import { newToken } from "./ids.ts";
+import type { Slot } from "./slot.ts";
+
+type CopyWant = Want & { kind: "copy" };
+type AbsentWant = Want & { kind: "absent" };
+
+export class Wants {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** One attempt at `slot.want`; idempotent. Returns when it is done or the driver should look again. */
+  async run(slot: Slot, want: Want): Promise<void> {
+    if (want.kind === "copy") await this.#copy(slot, want);
+    else await this.#delete(slot, want);
+  }
+
+  async #copy(slot: Slot, want: CopyWant): Promise<void> {
+    const { store, stop, order, log } = this.#engine;
+    await order.turn(want.order, parentKey(slot.key), stop);
+    if (slot.want !== want) return;
+    const source = await store.head(want.from, stop);
+    if (source === undefined) {
+      log.warn({ key: slot.key, from: want.from }, `${want.from} is gone: its renaming to ${slot.key} ends here`);
+      return this.#done(slot, want, []);
+    }
+    if (source.etag !== want.etag)
+      log.warn({ key: slot.key, from: want.from }, `${want.from} was changed by another client: its newer content is renamed to ${slot.key}`);
+    const etag = await this.#copyObject(slot, want, source);
+    step("copy.done");
+    if (slot.want !== want) return;
+    const known = await this.#engine.catalog.findObject(want.from);
+    const parts = known?.etag === source.etag ? known.parts : [];
+    const plan = known?.etag === source.etag ? known.plan : undefined;
+    const record = { key: slot.key, etag, size: source.size, attributes: want.attributes, parts, plan };
+    await this.#done(slot, want, [{ put: "object", record }]);
+  }
+
+  async #copyObject(slot: Slot, want: CopyWant, source: ObjectHead): Promise<Etag> {
+    const { store, stop, copySizeMax } = this.#engine;
+    const metadata = { ...source.metadata, ...toMetadata(want.attributes, newToken()) };
+    if (source.size <= copySizeMax)
+      return (await store.copy({ from: want.from, to: slot.key, etag: source.etag, metadata }, stop)).etag;
+    return this.#copyByParts(slot, want, source, metadata);
+  }
+
+  /** Larger than one CopyObject takes. An upload that a crash leaves behind holds no bytes of ours and expires. */
+  async #copyByParts(slot: Slot, want: CopyWant, source: ObjectHead, metadata: Record<string, string>): Promise<Etag> {
+    const { store, stop } = this.#engine;
+    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
+    const parts = [];
+    for (const { partNumber, offset, size } of partsOf(this.#copyPlan(), source.size)) {
+      const range = { offset, length: size };
+      const request = { key: slot.key, uploadId, partNumber, from: want.from, etag: source.etag, range };
+      parts.push({ partNumber, etag: (await store.copyPart(request, stop)).etag });
+    }
+    await store.complete({ key: slot.key, uploadId, parts }, stop);
+    const head = await store.head(slot.key, stop);
+    if (head?.metadata[META_SAVE] !== metadata[META_SAVE])
+      throw new KodomountError("Unavailable", `The copy of ${want.from} to ${slot.key} is not visible yet`);
+    return head.etag;
+  }
+
+  #copyPlan(): PartPlan {
+    return { tiers: [{ count: 10_000, size: this.#engine.copySizeMax }] };
+  }
+
+  async #delete(slot: Slot, want: AbsentWant): Promise<void> {
+    const { store, stop, log } = this.#engine;
+    const copier = [...this.#engine.slots.values()].find((other) => other.want?.kind === "copy" && other.want.from === slot.key);
+    if (copier !== undefined) return copier.changed.wait(stop);
+    if (slot.look && want.etag !== undefined) {
+      const head = await store.head(slot.key, stop);
+      if (head !== undefined && head.etag !== want.etag) {
+        log.warn({ key: slot.key }, `${slot.key} was written by another client after it was deleted here: it stays`);
+        return this.#done(slot, want, []);
+      }
+    }
+    await store.delete(slot.key, stop);
+    step("delete.done");
+    await this.#done(slot, want, []);
+  }
+
+  async #done(slot: Slot, want: Want, changes: Change[]): Promise<void> {
+    if (slot.want !== want) return;
+    const { catalog, order, onObjectChanged } = this.#engine;
+    changes.push({ del: "want", key: slot.key });
+    if (want.kind === "absent") changes.push({ del: "object", key: slot.key });
+    await catalog.apply(changes, { sync: false });
+    step("want.done");
+    if (slot.want !== want) return;
+    slot.want = undefined;
+    slot.look = false;
+    slot.lastError = undefined;
+    onObjectChanged(slot.key);
+    if (want.kind === "copy") order.leave(want.order, parentKey(slot.key));
+    slot.changed.notify();
+  }
+}
+
+/** For the log: why a want is not true yet. */
+export function describeWant(want: Want, error: unknown): string {
+  return `${want.kind === "copy" ? `copying from ${want.from}` : "deleting"}: ${describe(error)}`;
+}
