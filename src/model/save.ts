@@ -136,13 +136,16 @@ export interface Sealed {
  * itself, and the stronger one).
  */
 export type Want =
-  /** The content that is at `from`, by a server-side copy, with these attributes. `order` as in a closed save. */
+  /**
+   * The content that is at `from`, by a server-side copy, with these attributes (absent: those of the source).
+   * `order` as in a closed save.
+   */
   | {
       readonly kind: "copy";
       readonly from: Key;
       readonly etag: Etag;
       readonly size: number;
-      readonly attributes: Attributes;
+      readonly attributes?: Attributes;
       readonly order: number;
     }
   /** Nothing, once nobody wants a copy of it any more. `etag`: what we mean to delete, if known. */

@@ -33,6 +33,8 @@ export type Origin =
 export interface CloseOptions {
   /** Must survive a loss of power when this returns. */
   readonly durable: boolean;
+  /** Recorded in the same batch: what a repeated request is answered with. */
+  readonly reply?: ReplyRecord | undefined;
 }
 
 /** How long a rename or removal waits for the one request that is under way at its key. */
@@ -112,6 +114,7 @@ export class Publisher {
     slot.want = undefined;
     if (slot.open === save) slot.open = undefined;
     if (superseded !== undefined) superseded.supersededBy = save;
+    if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
     await catalog.apply(changes, { sync: options.durable });
     step("save.closed");
     if (want?.kind === "copy") this.#engine.order.leave(want.order, parentKey(slot.key));
@@ -192,6 +195,14 @@ export class Publisher {
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
 
+  /** New attributes of an object whose renaming is under way. */
+  async setCopyAttributes(slot: Slot, attributes: Attributes): Promise<void> {
+    if (slot.want?.kind !== "copy") return;
+    const changes = this.#setWant(slot, { ...slot.want, attributes });
+    await this.#engine.catalog.apply(changes, { sync: false });
+    this.#driver.wake(slot);
+  }
+
   /**
    * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
    * deleted by the store in the background. One synced batch.
@@ -200,7 +211,7 @@ export class Publisher {
   async rename(request: {
     from: Key;
     to: Key;
-    object: { etag: Etag; size: number; attributes: Attributes } | undefined;
+    object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
     target: Etag | undefined;
   }): Promise<Change[]> {
     const { from, to, object, target } = request;
@@ -215,8 +226,8 @@ export class Publisher {
     return changes;
   }
 
-  /** Nothing shall be at `key`. @param etag of the object that is there, when there is one. */
-  async remove(key: Key, etag: Etag | undefined): Promise<Change[]> {
+  /** Nothing shall be at `key`. @param object that is there, when there is one; its ETag, when it is known. */
+  async remove(key: Key, object: { etag?: Etag } | undefined): Promise<Change[]> {
     await this.#notCompleting(key);
     const slot = this.#slotOf(key);
     const copied = slot.want?.kind === "copy";
@@ -226,7 +237,7 @@ export class Publisher {
       this.#drop(slot.interrupted);
       slot.interrupted = undefined;
     }
-    if (etag !== undefined || copied) changes.push(...this.#setWant(slot, { kind: "absent", ...(etag === undefined ? {} : { etag }) }));
+    if (object !== undefined || copied) changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
     return changes;
   }
 
@@ -457,7 +468,7 @@ export class Publisher {
     return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
   }
 
-  #moveObject(source: Slot, destination: Slot, object: { etag: Etag; size: number; attributes: Attributes } | undefined): Change[] {
+  #moveObject(source: Slot, destination: Slot, object: { etag: Etag; size: number; attributes?: Attributes } | undefined): Change[] {
     const { order, clock } = this.#engine;
     const place = (): number => order.take(parentKey(destination.key), clock.now());
     const { want } = source;
@@ -494,8 +505,8 @@ export class Publisher {
   }
 }
 
-function etagOf(object: { etag: Etag } | undefined): { etag?: Etag } {
-  return object === undefined ? {} : { etag: object.etag };
+function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {
+  return object?.etag === undefined ? {} : { etag: object.etag };
 }
 
 function parkedError(slot: Slot, why: import("../base/mod.ts").Code): KodomountError {

@@ -49,13 +49,16 @@ export class Wants {
     const known = await this.#engine.catalog.findObject(want.from);
     const parts = known?.etag === source.etag ? known.parts : [];
     const plan = known?.etag === source.etag ? known.plan : undefined;
-    const record = { key: slot.key, etag, size: source.size, attributes: want.attributes, parts, plan };
-    await this.#done(slot, want, [{ put: "object", record }]);
+    const attributes = want.attributes ?? known?.attributes;
+    const changes: Change[] = [];
+    if (attributes !== undefined) changes.push({ put: "object", record: { key: slot.key, etag, size: source.size, attributes, parts, plan } });
+    await this.#done(slot, want, changes);
   }
 
   async #copyObject(slot: Slot, want: CopyWant, source: ObjectHead): Promise<Etag> {
     const { store, stop, copySizeMax } = this.#engine;
-    const metadata = { ...source.metadata, ...toMetadata(want.attributes, newToken()) };
+    const own = want.attributes === undefined ? { [META_SAVE]: newToken() } : toMetadata(want.attributes, newToken());
+    const metadata = { ...source.metadata, ...own };
     if (source.size <= copySizeMax)
       return (await store.copy({ from: want.from, to: slot.key, etag: source.etag, metadata }, stop)).etag;
     return this.#copyByParts(slot, want, source, metadata);

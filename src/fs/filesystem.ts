@@ -1,0 +1,252 @@
+// The filesystem: one method an operation, each handed to the file that knows about it. No FUSE here; transports and
+// tests call it alike.
+
+import { codeOf } from "../base/mod.ts";
+import { type Attributes, type HandleId, type Ino, type Key, S_IFDIR, S_IFMT, toEtag, toIno } from "../model/mod.ts";
+import { Core, type FilesystemOptions } from "./core.ts";
+import { Files } from "./files.ts";
+import { Names } from "./names.ts";
+import type { Node } from "./tree.ts";
+import type {
+  AttributeChanges,
+  Closing,
+  DirectoryEntry,
+  Entry,
+  Filesystem,
+  Opened,
+  OpenFlags,
+  Request,
+  Stat,
+  StatFs,
+} from "./types.ts";
+import { View } from "./view.ts";
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
+/** What READDIR says of an entry whose number is not known: libfuse's value. */
+const UNKNOWN_INO = toIno(0xffffffff);
+/** As large as `df` can show: a bucket has no size. */
+const BLOCKS = 2 ** 38;
+
+/** The filesystem over what `options` put together, and what must be told when something changes in the bucket. */
+export function createFilesystem(options: FilesystemOptions): KodoFilesystem {
+  return new KodoFilesystem(options);
+}
+
+export class KodoFilesystem implements Filesystem {
+  readonly #core: Core;
+  readonly #view: View;
+  readonly #files: Files;
+  readonly #names: Names;
+
+  constructor(options: FilesystemOptions) {
+    this.#core = new Core(options);
+    this.#view = new View(this.#core);
+    this.#files = new Files(this.#core, this.#view);
+    this.#names = new Names(this.#core, this.#view, this.#files);
+  }
+
+  /** Answers given before a take-over. */
+  restoreReplies(replies: Iterable<{ unique: string; reply: { ino?: Ino; handle?: number } }>): void {
+    for (const { unique, reply } of replies) this.#core.replies.set(unique, reply);
+  }
+
+  /** What is at `key` in the bucket was changed by us: the next look asks again. */
+  objectChanged(key: Key): void {
+    const node = this.#core.tree.findByKey(key);
+    if (node !== undefined) node.remote = undefined;
+  }
+
+  /** Open handles: for status, and for tests that nothing is left. */
+  get openHandles(): number {
+    return this.#core.handles.size;
+  }
+
+  lookup(request: Request, parent: Ino, name: Uint8Array): Promise<Entry> {
+    return this.#names.lookup(request, this.#core.directory(parent), name);
+  }
+
+  forget(ino: Ino, count: number): void {
+    const node = this.#core.tree.find(ino);
+    if (node === undefined) return;
+    node.lookupCount = Math.max(0, node.lookupCount - count);
+    this.#core.tree.prune(node);
+  }
+
+  async getattr(request: Request, ino: Ino): Promise<Stat> {
+    return this.#view.stat(this.#core.node(ino), request.signal);
+  }
+
+  async setattr(request: Request, ino: Ino, changes: AttributeChanges): Promise<Stat> {
+    this.#core.assertWritable();
+    const node = this.#core.node(ino);
+    if (changes.size !== undefined) await this.#files.resize(request, node, changes.size);
+    if (changes.atimeMs !== undefined) node.atimeMs = this.#time(changes.atimeMs);
+    await this.#setAttributes(request, node, changes);
+    return this.#view.stat(node, request.signal);
+  }
+
+  readlink(request: Request, ino: Ino): Promise<string> {
+    return this.#names.readlink(request, this.#core.node(ino));
+  }
+
+  async symlink(request: Request, parent: Ino, name: Uint8Array, target: Uint8Array): Promise<Entry> {
+    return this.#names.symlink(request, this.#core.directory(parent), name, target);
+  }
+
+  async mkdir(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry> {
+    return this.#names.mkdir(request, this.#core.directory(parent), name, mode);
+  }
+
+  async mknod(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry> {
+    return this.#names.mknod(request, this.#core.directory(parent), name, mode);
+  }
+
+  async unlink(request: Request, parent: Ino, name: Uint8Array): Promise<void> {
+    return this.#names.unlink(request, this.#core.directory(parent), name);
+  }
+
+  async rmdir(request: Request, parent: Ino, name: Uint8Array): Promise<void> {
+    return this.#names.rmdir(request, this.#core.directory(parent), name);
+  }
+
+  async rename(
+    request: Request,
+    from: { parent: Ino; name: Uint8Array },
+    to: { parent: Ino; name: Uint8Array },
+    flags: { noReplace: boolean; exchange: boolean },
+  ): Promise<void> {
+    const source = { parent: this.#core.directory(from.parent), name: from.name };
+    const destination = { parent: this.#core.directory(to.parent), name: to.name };
+    return this.#names.rename(request, source, destination, flags);
+  }
+
+  async create(
+    request: Request,
+    parent: Ino,
+    name: Uint8Array,
+    options: { mode: number; flags: OpenFlags },
+  ): Promise<Entry & { opened: Opened }> {
+    return this.#names.create(request, this.#core.directory(parent), name, options);
+  }
+
+  open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
+    return this.#files.open(request, ino, flags);
+  }
+
+  read(request: Request, handle: HandleId, offset: number, length: number): Promise<Uint8Array> {
+    return this.#files.read(request, handle, offset, length);
+  }
+
+  write(request: Request, handle: HandleId, offset: number, data: Uint8Array): Promise<void> {
+    return this.#files.write(request, handle, offset, data);
+  }
+
+  flush(request: Request, handle: HandleId, closing: Closing): Promise<void> {
+    return this.#files.flush(request, handle, closing);
+  }
+
+  async release(handle: HandleId): Promise<void> {
+    try {
+      await this.#files.release(handle);
+    } catch (error) {
+      // Nobody can be told: the log and the counter of failures are what is left.
+      this.#core.options.log.error({ err: error, code: codeOf(error) }, "The last close of a file failed");
+    }
+  }
+
+  async fsync(request: Request, handle: HandleId, _dataOnly: boolean): Promise<void> {
+    return this.#files.fsync(request, handle);
+  }
+
+  async fallocate(request: Request, handle: HandleId, mode: number, range: { offset: number; length: number }): Promise<void> {
+    return this.#files.fallocate(request, handle, mode, range);
+  }
+
+  async opendir(_request: Request, ino: Ino): Promise<HandleId> {
+    const node = this.#core.directory(ino);
+    const handle = this.#core.newHandle();
+    this.#core.handles.add(handle, { kind: "directory", node, entries: [] });
+    return handle;
+  }
+
+  async readdir(request: Request, id: HandleId, cookie: number): Promise<readonly DirectoryEntry[]> {
+    const handle = this.#core.handles.directory(id);
+    if (cookie === 0 || handle.entries.length === 0) handle.entries = await this.#entries(request, handle.node);
+    return handle.entries.slice(cookie);
+  }
+
+  async releasedir(handle: HandleId): Promise<void> {
+    const closed = this.#core.handles.remove(handle);
+    if (closed !== undefined) this.#core.tree.prune(closed.node);
+  }
+
+  /** Every change of a name was durable before its reply. */
+  async fsyncdir(_request: Request, ino: Ino): Promise<void> {
+    this.#core.directory(ino);
+  }
+
+  async statfs(_request: Request): Promise<StatFs> {
+    return { blocks: BLOCKS, blocksFree: BLOCKS, blockSize: 4096, files: BLOCKS, filesFree: BLOCKS, nameSizeMax: 255 };
+  }
+
+  async #entries(request: Request, node: Node): Promise<DirectoryEntry[]> {
+    const parent = node.parent ?? node;
+    const names = await this.#view.names(node, request.signal);
+    const entries: Omit<DirectoryEntry, "cookie">[] = [
+      { name: ".", ino: node.ino, type: S_IFDIR },
+      { name: "..", ino: parent.ino, type: S_IFDIR },
+    ];
+    for (const [name, type] of names) entries.push({ name, ino: node.children.get(name)?.ino ?? UNKNOWN_INO, type });
+    return entries.map((entry, index) => ({ ...entry, cookie: index + 1 }));
+  }
+
+  #time(value: number | "now"): number {
+    return value === "now" ? this.#core.options.clock.now() : value;
+  }
+
+  /** Kept with the save while one is pending, so that they reach the object's metadata; in the catalog afterwards. */
+  async #setAttributes(request: Request, node: Node, changes: AttributeChanges): Promise<void> {
+    const { mode, uid, gid, mtimeMs, killPrivileges } = changes;
+    if (mode === undefined && uid === undefined && gid === undefined && mtimeMs === undefined && !killPrivileges) return;
+    const { ino: _ino, size: _size, nlink: _nlink, ctimeMs: _ctimeMs, atimeMs: _atimeMs, ...before } = await this.#view.stat(node, request.signal);
+    const attributes: Attributes = {
+      mode: newMode(before.mode, changes),
+      uid: uid ?? before.uid,
+      gid: gid ?? before.gid,
+      mtimeMs: mtimeMs === undefined ? before.mtimeMs : this.#time(mtimeMs),
+    };
+    if (node.kind === "directory") return this.#setDirectoryAttributes(node, attributes);
+    const { publisher, catalog } = this.#core.options;
+    const current = await this.#view.current(node, request.signal);
+    if (current.kind === "save") return publisher.setAttributes(current.save, attributes);
+    if (current.kind === "copy") return publisher.setCopyAttributes(current.slot, attributes);
+    const { key, etag, size } = current.file;
+    node.remote = { ...current.file, attributes };
+    if (node.isNameless) return;
+    const known = await catalog.findObject(key);
+    const same = known?.etag === etag ? known : undefined;
+    const record = { key, etag, size, attributes, parts: same?.parts ?? [], plan: same?.plan };
+    await catalog.apply([{ put: "object", record }], { sync: false });
+  }
+
+  /** A directory without a marker has no version: what the catalog says of it holds until it is removed. */
+  async #setDirectoryAttributes(node: Node, attributes: Attributes): Promise<void> {
+    const { publisher, catalog } = this.#core.options;
+    const { key } = node;
+    const pending = publisher.find(key)?.visible;
+    if (pending !== undefined) return publisher.setAttributes(pending, attributes);
+    const known = await catalog.findObject(key);
+    const record = { key, etag: known?.etag ?? NO_ETAG, size: 0, attributes, parts: [], plan: undefined };
+    await catalog.apply([{ put: "object", record }], { sync: false });
+  }
+}
+
+const NO_ETAG = toEtag("-");
+
+function newMode(before: number, changes: AttributeChanges): number {
+  const mode = changes.mode === undefined ? before : (before & S_IFMT) | (changes.mode & ~S_IFMT);
+  if (!changes.killPrivileges) return mode;
+  return mode & ~S_ISUID & ~((mode & S_IXGRP) === 0 ? 0 : S_ISGID);
+}

@@ -1,0 +1,6 @@
+// Door of `fs`: the filesystem without FUSE.
+
+export type { FilesystemOptions } from "./core.ts";
+export { errnoFor } from "./errno.ts";
+export { createFilesystem, KodoFilesystem } from "./filesystem.ts";
+export type * from "./types.ts";

@@ -1,0 +1,179 @@
+// What is at a name now: what is pending here laid over what the bucket has.
+
+import { KodomountError } from "../base/mod.ts";
+import type { RemoteDirectory, RemoteFile } from "../load/mod.ts";
+import {
+  type Attributes,
+  childDirectoryKey,
+  childKey,
+  type Etag,
+  type Key,
+  nameOf,
+  S_IFDIR,
+  S_IFMT,
+  type Want,
+} from "../model/mod.ts";
+import type { Save, Slot } from "../publish/mod.ts";
+import type { Core } from "./core.ts";
+import type { Node } from "./tree.ts";
+import type { Stat } from "./types.ts";
+
+/** What a file's content is at this moment. */
+export type Current =
+  | { readonly kind: "save"; readonly save: Save }
+  | { readonly kind: "copy"; readonly want: Want & { kind: "copy" }; readonly slot: Slot }
+  | { readonly kind: "remote"; readonly file: RemoteFile };
+
+/** What a name stands for. */
+export type Found =
+  | { readonly kind: "file"; readonly key: Key; readonly current: Current }
+  | { readonly kind: "directory"; readonly key: Key };
+
+export class View {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** What `name` stands for in `parent`. */
+  async find(parent: Node, name: string, signal: AbortSignal): Promise<Found | undefined> {
+    const { publisher, loader } = this.#core.options;
+    const directoryKey = parent.key;
+    const fileKey = childKey(directoryKey, name);
+    const subdirectoryKey = childDirectoryKey(directoryKey, name);
+    const pending = pendingAt(publisher.find(fileKey));
+    if (pending !== undefined && pending !== "absent") return { kind: "file", key: fileKey, current: pending };
+    const resident = parent.children.get(name);
+    if (resident?.kind === "directory" && (resident.pinned || resident.children.size > 0)) return { kind: "directory", key: subdirectoryKey };
+    if (this.hasPending(subdirectoryKey)) return { kind: "directory", key: subdirectoryKey };
+    const remote = await loader.find(directoryKey, name, signal);
+    if (remote === undefined) return undefined;
+    if (remote.kind === "file") return pending === "absent" ? undefined : { kind: "file", key: fileKey, current: { kind: "remote", file: remote } };
+    if (await this.#isRemoved(remote, signal)) return undefined;
+    return { kind: "directory", key: subdirectoryKey };
+  }
+
+  /** What the file's content is now; `remote` versions stay the same while a handle is open. */
+  async current(node: Node, signal: AbortSignal): Promise<Current> {
+    if (node.save !== undefined) return { kind: "save", save: node.save };
+    if (node.isNameless) return this.#namelessContent(node);
+    const pending = pendingAt(this.#core.options.publisher.find(node.key));
+    if (pending === "absent") throw notThere(node);
+    if (pending !== undefined) return pending;
+    if (node.remote === undefined || node.handles === 0) node.remote = await this.#core.options.loader.file(node.key, signal);
+    if (node.remote === undefined) throw notThere(node);
+    return { kind: "remote", file: node.remote };
+  }
+
+  /** Attributes and size of what is current. */
+  async stat(node: Node, signal: AbortSignal): Promise<Stat> {
+    if (node.kind === "directory") return this.#directoryStat(node);
+    const current = await this.current(node, signal);
+    return toStat(node, await this.attributesOf(node, current, signal), sizeOf(current));
+  }
+
+  async attributesOf(node: Node, current: Current, signal: AbortSignal): Promise<Attributes> {
+    switch (current.kind) {
+      case "save":
+        return current.save.record.attributes;
+      case "remote": {
+        const { key, etag, size, attributes } = current.file;
+        if (node.isNameless) return attributes;
+        return this.#core.options.loader.attributesOf(key, { etag, size, lastModifiedMs: attributes.mtimeMs }, signal);
+      }
+      case "copy": {
+        const { want } = current;
+        if (want.attributes !== undefined) return want.attributes;
+        const listed = { etag: want.etag, size: want.size, lastModifiedMs: this.#core.options.clock.now() };
+        return this.#core.options.loader.attributesOf(want.from, listed, signal);
+      }
+    }
+  }
+
+  /** Names in a directory with their types (`S_IFMT` bits, 0 when not known without asking for each). */
+  async names(node: Node, signal: AbortSignal): Promise<Map<string, number>> {
+    const { publisher, loader } = this.#core.options;
+    const directoryKey = node.key;
+    const listing = await loader.list(directoryKey, signal);
+    const names = new Map<string, number>();
+    for (const name of listing.files.keys()) if (pendingAt(publisher.find(childKey(directoryKey, name))) !== "absent") names.set(name, 0);
+    for (const name of listing.directories) {
+      const remote = { kind: "directory", key: childDirectoryKey(directoryKey, name) } as const;
+      if (!(await this.#isRemoved(remote, signal))) names.set(name, S_IFDIR);
+    }
+    for (const [name, child] of node.children) if (child.kind === "directory" && (child.pinned || child.children.size > 0)) names.set(name, S_IFDIR);
+    for (const slot of publisher.below(directoryKey)) addPending(names, directoryKey, slot);
+    return names;
+  }
+
+  /** Whether something is pending at a directory's key or below it. */
+  hasPending(directoryKey: Key): boolean {
+    for (const slot of this.#core.options.publisher.below(directoryKey)) {
+      const pending = pendingAt(slot);
+      if (pending !== undefined && pending !== "absent") return true;
+    }
+    return false;
+  }
+
+  /** All that the bucket shows of it is about to be deleted by us. */
+  async #isRemoved(remote: Pick<RemoteDirectory, "key">, signal: AbortSignal): Promise<boolean> {
+    const { publisher, loader } = this.#core.options;
+    if (this.hasPending(remote.key)) return false;
+    const removed = [...publisher.below(remote.key)].some((slot) => pendingAt(slot) === "absent");
+    if (!removed) return false;
+    for await (const object of loader.below(remote.key, signal)) if (pendingAt(publisher.find(object.key)) !== "absent") return false;
+    return true;
+  }
+
+  async #directoryStat(node: Node): Promise<Stat> {
+    const { publisher, loader } = this.#core.options;
+    if (node.isNameless) throw notThere(node);
+    const pending = publisher.find(node.key)?.visible;
+    const attributes = pending?.record.attributes ?? (await loader.directory(node.key)).attributes;
+    return toStat(node, attributes, 4096);
+  }
+
+  #namelessContent(node: Node): Current {
+    if (node.remote === undefined) throw notThere(node);
+    return { kind: "remote", file: node.remote };
+  }
+}
+
+/** What is pending at a key: `absent` when it is to be deleted, undefined when nothing is. */
+export function pendingAt(slot: Slot | undefined): Exclude<Current, { kind: "remote" }> | "absent" | undefined {
+  if (slot === undefined) return undefined;
+  const save = slot.visible;
+  if (save !== undefined) return { kind: "save", save };
+  if (slot.want?.kind === "copy") return { kind: "copy", want: slot.want, slot };
+  return slot.want?.kind === "absent" ? "absent" : undefined;
+}
+
+export function sizeOf(current: Current): number {
+  if (current.kind === "save") return current.save.content.size;
+  return current.kind === "copy" ? current.want.size : current.file.size;
+}
+
+/** The object of the bucket behind what is current, if there is one. */
+export function objectOf(current: Current): { etag: Etag; size: number } | undefined {
+  return current.kind === "remote" ? { etag: current.file.etag, size: current.file.size } : undefined;
+}
+
+export function toStat(node: Node, attributes: Attributes, size: number): Stat {
+  const { mtimeMs } = attributes;
+  const nlink = node.isNameless ? 0 : (attributes.mode & S_IFMT) === S_IFDIR ? 2 : 1;
+  return { ...attributes, ino: node.ino, size, nlink, ctimeMs: mtimeMs, atimeMs: node.atimeMs ?? mtimeMs };
+}
+
+function addPending(names: Map<string, number>, directoryKey: Key, slot: Slot): void {
+  const pending = pendingAt(slot);
+  if (pending === undefined || pending === "absent" || slot.key === directoryKey) return;
+  const rest = slot.key.slice(directoryKey.length);
+  const slash = rest.indexOf("/");
+  if (slash >= 0) names.set(rest.slice(0, slash), S_IFDIR);
+  else names.set(nameOf(slot.key), pending.kind === "save" ? pending.save.record.attributes.mode & S_IFMT : 0);
+}
+
+export function notThere(node: Node): KodomountError {
+  return new KodomountError(node.isNameless ? "Stale" : "NotFound", `${node.name} is not there any more`);
+}

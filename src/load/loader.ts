@@ -1,0 +1,149 @@
+// What is in the bucket, as files and directories with attributes. It knows nothing of what is pending here: `fs` lays
+// that over it.
+
+import { LRUCache } from "lru-cache";
+import type { Log } from "../base/mod.ts";
+import type { Catalog } from "../catalog/mod.ts";
+import {
+  type Attributes,
+  childDirectoryKey,
+  childKey,
+  type Etag,
+  fromMetadata,
+  type Key,
+  nameOf,
+  type PartialAttributes,
+  parentKey,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+} from "../model/mod.ts";
+import type { ListedObject, ObjectStore } from "../store/mod.ts";
+import { Blocks } from "./blocks.ts";
+import { type ListedFile, type Listing, Listings } from "./listings.ts";
+
+/** One version of an object, as a file. */
+export interface RemoteFile {
+  readonly kind: "file";
+  readonly key: Key;
+  readonly etag: Etag;
+  readonly size: number;
+  readonly attributes: Attributes;
+}
+
+export interface RemoteDirectory {
+  readonly kind: "directory";
+  readonly key: Key;
+  readonly attributes: Attributes;
+}
+
+export interface LoaderOptions {
+  /** With a deadline: programs wait for a listing, not for ever. */
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  readonly log: Log;
+  readonly ttlMs: number;
+  /** Owner and permissions of what says nothing about its own. */
+  readonly defaults: { uid: number; gid: number; fileMode: number; directoryMode: number; mtimeMs: number };
+}
+
+export class Loader {
+  readonly #options: LoaderOptions;
+  readonly #listings: Listings;
+  readonly #blocks: Blocks;
+  /** What HEAD told of a version, which never changes. */
+  readonly #metadata = new LRUCache<string, PartialAttributes>({ max: 50_000 });
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+    this.#listings = new Listings(options.store, options.log, options.ttlMs);
+    this.#blocks = new Blocks(options.store);
+  }
+
+  /** The file or directory called `name`; where a key is both, the directory wins, since it has more behind it. */
+  async find(directory: Key, name: string, signal: AbortSignal): Promise<RemoteFile | RemoteDirectory | undefined> {
+    const listing = await this.#listings.first(directory, signal);
+    const key = childKey(directory, name);
+    if (listing.directories.has(name)) return this.directory(childDirectoryKey(directory, name));
+    const file = listing.files.get(name);
+    if (listing.complete) return file && this.#file(key, file, signal);
+    // A directory of many pages: ask for the one name.
+    const below = await this.#options.store.list({ prefix: childDirectoryKey(directory, name), delimiter: false, limit: 1 }, signal);
+    if (below.objects.length > 0) return this.directory(childDirectoryKey(directory, name));
+    return file === undefined ? this.#head(key, signal) : this.#file(key, file, signal);
+  }
+
+  /** The file at `key`, as it is now or was within the listing's time to live. */
+  async file(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
+    const found = await this.find(parentKey(key), nameOf(key), signal);
+    return found?.kind === "file" ? found : undefined;
+  }
+
+  /** A directory's attributes: of its marker as this machine knows them, or the mount's defaults. */
+  async directory(key: Key): Promise<RemoteDirectory> {
+    const { uid, gid, directoryMode, mtimeMs } = this.#options.defaults;
+    const known = await this.#options.catalog.findObject(key);
+    const attributes = known?.attributes ?? { mode: S_IFDIR | directoryMode, uid, gid, mtimeMs };
+    return { kind: "directory", key, attributes };
+  }
+
+  /** Names in a directory. */
+  list(directory: Key, signal: AbortSignal): Promise<Listing> {
+    return this.#listings.all(directory, signal);
+  }
+
+  isEmpty(directory: Key, signal: AbortSignal): Promise<boolean> {
+    return this.#listings.isEmpty(directory, signal);
+  }
+
+  below(prefix: Key, signal: AbortSignal): AsyncGenerator<ListedObject> {
+    return this.#listings.below(prefix, signal);
+  }
+
+  /** Attributes of a listed object. */
+  async attributesOf(key: Key, file: ListedFile, signal: AbortSignal): Promise<Attributes> {
+    const known = await this.#options.catalog.findObject(key);
+    if (known !== undefined && known.etag === file.etag) return known.attributes;
+    const name = `${key}\0${file.etag}`;
+    let partial = this.#metadata.get(name);
+    if (partial === undefined) {
+      const head = await this.#options.store.head(key, signal);
+      partial = head?.etag === file.etag ? fromMetadata(head.metadata) : {};
+      if (head?.etag === file.etag) this.#metadata.set(name, partial);
+    }
+    return this.#complete(partial, file.lastModifiedMs);
+  }
+
+  /** @throws `Stale` when the object is another version by now. */
+  read(file: RemoteFile, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#blocks.read(file, offset, length, signal);
+  }
+
+  /** What is at `key` was changed by us. */
+  forget(key: Key): void {
+    this.#listings.forget(key);
+  }
+
+  async #head(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
+    const head = await this.#options.store.head(key, signal);
+    if (head === undefined) return undefined;
+    this.#metadata.set(`${key}\0${head.etag}`, fromMetadata(head.metadata));
+    return this.#file(key, head, signal);
+  }
+
+  async #file(key: Key, file: ListedFile, signal: AbortSignal): Promise<RemoteFile> {
+    const { etag, size } = file;
+    return { kind: "file", key, etag, size, attributes: await this.attributesOf(key, file, signal) };
+  }
+
+  #complete(partial: PartialAttributes, lastModifiedMs: number): Attributes {
+    const { uid, gid, fileMode } = this.#options.defaults;
+    const mode = partial.mode ?? fileMode;
+    return {
+      mode: (mode & S_IFMT) === 0 ? S_IFREG | mode : mode,
+      uid: partial.uid ?? uid,
+      gid: partial.gid ?? gid,
+      mtimeMs: partial.mtimeMs ?? lastModifiedMs,
+    };
+  }
+}
