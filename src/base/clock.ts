@@ -18,7 +18,8 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
-      const interrupted = (): void => reject(new KodomountError("Interrupted", "The wait was interrupted"));
+      const interrupted = (): void =>
+        reject(new KodomountError("Interrupted", "The wait was interrupted"));
       if (signal?.aborted) return interrupted();
       const onAbort = (): void => {
         clearTimeout(timer);

@@ -2,11 +2,11 @@
 
 export { Background } from "./background.ts";
 export { type Clock, systemClock } from "./clock.ts";
-export { type Code, CODES, codeOf, describe, errnoOf, KodomountError, toError } from "./error.ts";
+export { CODES, type Code, codeOf, describe, errnoOf, KodomountError, toError } from "./error.ts";
 export { groupBy } from "./group-by.ts";
 export { invariant, required, unreachable } from "./invariant.ts";
 export { type Log, silentLog } from "./log.ts";
-export { Notifier } from "./notifier.ts";
 export { Mutex } from "./mutex.ts";
+export { Notifier } from "./notifier.ts";
 export { Semaphore } from "./semaphore.ts";
-export { type Step, STEPS, step } from "./step.ts";
+export { STEPS, type Step, step } from "./step.ts";

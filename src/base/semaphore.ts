@@ -15,7 +15,10 @@ export class Semaphore {
 
   /** @param permits how many may hold one at the same time, at least 1. */
   constructor(permits: number) {
-    invariant(Number.isInteger(permits) && permits >= 1, `a semaphore has at least one permit: received ${permits}`);
+    invariant(
+      Number.isInteger(permits) && permits >= 1,
+      `a semaphore has at least one permit: received ${permits}`,
+    );
     this.#free = permits;
   }
 

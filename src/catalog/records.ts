@@ -22,7 +22,12 @@ export interface PartRecord {
   readonly partNumber: PartNumber;
   readonly content:
     | { readonly kind: "base" }
-    | { readonly kind: "spill"; readonly rev: Rev; readonly size: number; readonly sha256?: Sha256 };
+    | {
+        readonly kind: "spill";
+        readonly rev: Rev;
+        readonly size: number;
+        readonly sha256?: Sha256;
+      };
 }
 
 /** `u/KEY\0UPLOAD`: a multipart upload as we know it: evidence, which may vanish. */

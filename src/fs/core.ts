@@ -47,7 +47,8 @@ export class Core {
 
   directory(ino: Ino): Node {
     const node = this.node(ino);
-    if (node.kind !== "directory") throw new KodomountError("NotDirectory", `${node.name} is not a directory`);
+    if (node.kind !== "directory")
+      throw new KodomountError("NotDirectory", `${node.name} is not a directory`);
     if (node.isNameless) throw new KodomountError("NotFound", `${node.name} was removed`);
     return node;
   }
@@ -69,7 +70,10 @@ export class Core {
     return request.resent ? this.replies.get(request.unique) : undefined;
   }
 
-  remember(request: Request, reply: { ino?: Ino; handle?: number }): { unique: string; reply: typeof reply } {
+  remember(
+    request: Request,
+    reply: { ino?: Ino; handle?: number },
+  ): { unique: string; reply: typeof reply } {
     this.replies.set(request.unique, reply);
     if (this.replies.size > REPLIES_MAX) {
       const oldest = this.replies.keys().next().value;

@@ -1,7 +1,15 @@
 // Operations on the content of files: open to release, and what a close means.
 
 import { codeOf, invariant, KodomountError } from "../base/mod.ts";
-import { type Attributes, type Base, type HandleId, type Ino, partCount, S_IFLNK, S_IFMT } from "../model/mod.ts";
+import {
+  type Attributes,
+  type Base,
+  type HandleId,
+  type Ino,
+  partCount,
+  S_IFLNK,
+  S_IFMT,
+} from "../model/mod.ts";
 import type { Origin, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { FileHandle } from "./handles.ts";
@@ -29,8 +37,17 @@ export class Files {
   /** A handle for a node; nothing is fetched and, unless it truncates, nothing begins to be saved. */
   register(request: Request, node: Node, flags: OpenFlags, current: Current | undefined): Opened {
     const handle = this.#core.newHandle();
-    const opener = flags.write ? this.#core.options.threadGroup(request.caller.pid) : Promise.resolve(undefined);
-    this.#core.handles.add(handle, { kind: "file", node, read: flags.read, write: flags.write, append: flags.append, opener });
+    const opener = flags.write
+      ? this.#core.options.threadGroup(request.caller.pid)
+      : Promise.resolve(undefined);
+    this.#core.handles.add(handle, {
+      kind: "file",
+      node,
+      read: flags.read,
+      write: flags.write,
+      append: flags.append,
+      opener,
+    });
     if (flags.write) node.writers += 1;
     return { handle, cache: cacheMode(node, flags, current) };
   }
@@ -59,7 +76,9 @@ export class Files {
     const { node, write } = this.#core.handles.file(id);
     if (!write) throw new KodomountError("BadHandle", "The file was not opened for writing");
     using _ = await node.mutex.acquire(request.signal);
-    await this.#change(node, request.signal, (save) => save.content.write(offset, data, request.signal));
+    await this.#change(node, request.signal, (save) =>
+      save.content.write(offset, data, request.signal),
+    );
   }
 
   /** Makes the file `size` bytes long. */
@@ -70,13 +89,20 @@ export class Files {
     await this.#change(node, request.signal, (save) => save.content.truncate(size, request.signal));
   }
 
-  async fallocate(request: Request, id: HandleId, mode: number, range: { offset: number; length: number }): Promise<void> {
+  async fallocate(
+    request: Request,
+    id: HandleId,
+    mode: number,
+    range: { offset: number; length: number },
+  ): Promise<void> {
     const { node, write } = this.#core.handles.file(id);
     if (!write) throw new KodomountError("BadHandle", "The file was not opened for writing");
     if (mode === FALLOC_FL_KEEP_SIZE) return;
-    if (mode !== 0) throw new KodomountError("NotSupported", `fallocate with mode ${mode} is not supported`);
+    if (mode !== 0)
+      throw new KodomountError("NotSupported", `fallocate with mode ${mode} is not supported`);
     const end = range.offset + range.length;
-    if (end > sizeOf(await this.#view.current(node, request.signal))) await this.resize(request, node, end);
+    if (end > sizeOf(await this.#view.current(node, request.signal)))
+      await this.resize(request, node, end);
   }
 
   /** One close(2), or one exit: design "What is a close" and "The end of a writer". */
@@ -135,13 +161,21 @@ export class Files {
         continue;
       }
       const origin = originOf(current);
-      const save = await this.#begin(node, await this.#view.attributesOf(node, current, signal), origin);
+      const save = await this.#begin(
+        node,
+        await this.#view.attributesOf(node, current, signal),
+        origin,
+      );
       if (save !== undefined) return save;
     }
   }
 
   async #begin(node: Node, attributes: Attributes, origin: Origin): Promise<Save | undefined> {
-    if (node.isNameless) throw new KodomountError("Stale", `${node.name} was removed: what it was cannot be written to any more`);
+    if (node.isNameless)
+      throw new KodomountError(
+        "Stale",
+        `${node.name} was removed: what it was cannot be written to any more`,
+      );
     const save = await this.#core.options.publisher.begin(node.key, node.ino, attributes, origin);
     node.save = save;
     return save;
@@ -153,12 +187,16 @@ export class Files {
     using _ = await node.mutex.acquire(signal);
     const current = await this.#view.current(node, signal);
     if (current.kind === "save" && current.save === node.save) {
-      if (current.save.record.state.kind === "open") return this.#change(node, signal, (save) => save.content.truncate(0));
+      if (current.save.record.state.kind === "open")
+        return this.#change(node, signal, (save) => save.content.truncate(0));
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;
     const attributes = await this.#view.attributesOf(node, current, signal);
-    const save = await this.#begin(node, attributes, { kind: "empty", base: await this.#baseOf(node, current, signal) });
+    const save = await this.#begin(node, attributes, {
+      kind: "empty",
+      base: await this.#baseOf(node, current, signal),
+    });
     invariant(save !== undefined, "an empty save can always be begun");
     this.#touch(save);
   }
@@ -166,11 +204,21 @@ export class Files {
   /** The object that a new save will replace. */
   async #baseOf(node: Node, current: Current, signal: AbortSignal): Promise<Base> {
     if (current.kind === "save") return current.save.record.base;
-    const file = current.kind === "remote" ? current.file : await this.#core.options.loader.file(node.key, signal);
-    return file === undefined ? { kind: "absent" } : { kind: "object", etag: file.etag, size: file.size };
+    const file =
+      current.kind === "remote"
+        ? current.file
+        : await this.#core.options.loader.file(node.key, signal);
+    return file === undefined
+      ? { kind: "absent" }
+      : { kind: "object", etag: file.etag, size: file.size };
   }
 
-  async #readCurrent(current: Current, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async #readCurrent(
+    current: Current,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
     const { loader } = this.#core.options;
     switch (current.kind) {
       case "save":
@@ -186,7 +234,11 @@ export class Files {
   }
 
   /** A change of content. If it fails, other than by a signal, the save is refused: half of it must not be published. */
-  async #change(node: Node, signal: AbortSignal, change: (save: Save) => Promise<void>): Promise<void> {
+  async #change(
+    node: Node,
+    signal: AbortSignal,
+    change: (save: Save) => Promise<void>,
+  ): Promise<void> {
     const save = await this.#openSave(node, signal);
     save.assertAccepted();
     this.#touch(save);
@@ -211,7 +263,8 @@ export class Files {
   /** An exiting process cannot be told anything, nor be interrupted: only make it safe; the last release closes it. */
   async #keep(node: Node, save: Save): Promise<void> {
     using _ = await node.mutex.acquire();
-    if (node.save === save) await this.#orRefuse(save, () => this.#core.options.publisher.sync(save));
+    if (node.save === save)
+      await this.#orRefuse(save, () => this.#core.options.publisher.sync(save));
   }
 
   /** Whether this FLUSH is the close of the file, and not of one of several descriptors. */
@@ -257,7 +310,8 @@ export class Files {
     node.save?.assertAccepted();
     const closed = this.#core.options.publisher.find(node.key)?.closed;
     if (closed === undefined) return;
-    if (closed.record.state.kind === "parked" || this.#waitsForCommit(closed)) await this.#awaitPromise(closed, signal);
+    if (closed.record.state.kind === "parked" || this.#waitsForCommit(closed))
+      await this.#awaitPromise(closed, signal);
   }
 
   /** The last writer is gone: the verdict over what was written since the last close. */
@@ -270,7 +324,10 @@ export class Files {
       node.save = undefined;
       return publisher.discard(save);
     }
-    if (save.record.state.kind === "refused" || (node.killed && !last.append && !save.record.fsynced)) {
+    if (
+      save.record.state.kind === "refused" ||
+      (node.killed && !last.append && !save.record.fsynced)
+    ) {
       using _ = await node.mutex.acquire();
       node.save = undefined;
       node.killed = false;
@@ -281,7 +338,8 @@ export class Files {
 
   #file(ino: Ino): Node {
     const node = this.#core.node(ino);
-    if (node.kind === "directory") throw new KodomountError("IsDirectory", `${node.name} is a directory`);
+    if (node.kind === "directory")
+      throw new KodomountError("IsDirectory", `${node.name} is a directory`);
     return node;
   }
 }
@@ -292,7 +350,9 @@ const FALLOC_FL_KEEP_SIZE = 1;
 function originOf(current: Exclude<Current, { kind: "copy" }>): Origin {
   if (current.kind === "save") return { kind: "save", save: current.save };
   const { etag, size } = current.file;
-  return size === 0 ? { kind: "empty", base: { kind: "object", etag, size } } : { kind: "object", etag, size };
+  return size === 0
+    ? { kind: "empty", base: { kind: "object", etag, size } }
+    : { kind: "object", etag, size };
 }
 
 /** Writers bypass the page cache; pages of a clean object are kept while its version is the same. */

@@ -2,7 +2,16 @@
 // tests call it alike.
 
 import { codeOf } from "../base/mod.ts";
-import { type Attributes, type HandleId, type Ino, type Key, S_IFDIR, S_IFMT, toEtag, toIno } from "../model/mod.ts";
+import {
+  type Attributes,
+  type HandleId,
+  type Ino,
+  type Key,
+  S_IFDIR,
+  S_IFMT,
+  toEtag,
+  toIno,
+} from "../model/mod.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
 import { Files } from "./files.ts";
 import { Names } from "./names.ts";
@@ -48,7 +57,9 @@ export class KodoFilesystem implements Filesystem {
   }
 
   /** Answers given before a take-over. */
-  restoreReplies(replies: Iterable<{ unique: string; reply: { ino?: Ino; handle?: number } }>): void {
+  restoreReplies(
+    replies: Iterable<{ unique: string; reply: { ino?: Ino; handle?: number } }>,
+  ): void {
     for (const { unique, reply } of replies) this.#core.replies.set(unique, reply);
   }
 
@@ -91,7 +102,12 @@ export class KodoFilesystem implements Filesystem {
     return this.#names.readlink(request, this.#core.node(ino));
   }
 
-  async symlink(request: Request, parent: Ino, name: Uint8Array, target: Uint8Array): Promise<Entry> {
+  async symlink(
+    request: Request,
+    parent: Ino,
+    name: Uint8Array,
+    target: Uint8Array,
+  ): Promise<Entry> {
     return this.#names.symlink(request, this.#core.directory(parent), name, target);
   }
 
@@ -152,7 +168,10 @@ export class KodoFilesystem implements Filesystem {
       await this.#files.release(handle);
     } catch (error) {
       // Nobody can be told: the log and the counter of failures are what is left.
-      this.#core.options.log.error({ err: error, code: codeOf(error) }, "The last close of a file failed");
+      this.#core.options.log.error(
+        { err: error, code: codeOf(error) },
+        "The last close of a file failed",
+      );
     }
   }
 
@@ -160,7 +179,12 @@ export class KodoFilesystem implements Filesystem {
     return this.#files.fsync(request, handle);
   }
 
-  async fallocate(request: Request, handle: HandleId, mode: number, range: { offset: number; length: number }): Promise<void> {
+  async fallocate(
+    request: Request,
+    handle: HandleId,
+    mode: number,
+    range: { offset: number; length: number },
+  ): Promise<void> {
     return this.#files.fallocate(request, handle, mode, range);
   }
 
@@ -171,9 +195,14 @@ export class KodoFilesystem implements Filesystem {
     return handle;
   }
 
-  async readdir(request: Request, id: HandleId, cookie: number): Promise<readonly DirectoryEntry[]> {
+  async readdir(
+    request: Request,
+    id: HandleId,
+    cookie: number,
+  ): Promise<readonly DirectoryEntry[]> {
     const handle = this.#core.handles.directory(id);
-    if (cookie === 0 || handle.entries.length === 0) handle.entries = await this.#entries(request, handle.node);
+    if (cookie === 0 || handle.entries.length === 0)
+      handle.entries = await this.#entries(request, handle.node);
     return handle.entries.slice(cookie);
   }
 
@@ -188,7 +217,14 @@ export class KodoFilesystem implements Filesystem {
   }
 
   async statfs(_request: Request): Promise<StatFs> {
-    return { blocks: BLOCKS, blocksFree: BLOCKS, blockSize: 4096, files: BLOCKS, filesFree: BLOCKS, nameSizeMax: 255 };
+    return {
+      blocks: BLOCKS,
+      blocksFree: BLOCKS,
+      blockSize: 4096,
+      files: BLOCKS,
+      filesFree: BLOCKS,
+      nameSizeMax: 255,
+    };
   }
 
   async #entries(request: Request, node: Node): Promise<DirectoryEntry[]> {
@@ -198,7 +234,8 @@ export class KodoFilesystem implements Filesystem {
       { name: ".", ino: node.ino, type: S_IFDIR },
       { name: "..", ino: parent.ino, type: S_IFDIR },
     ];
-    for (const [name, type] of names) entries.push({ name, ino: node.children.get(name)?.ino ?? UNKNOWN_INO, type });
+    for (const [name, type] of names)
+      entries.push({ name, ino: node.children.get(name)?.ino ?? UNKNOWN_INO, type });
     return entries.map((entry, index) => ({ ...entry, cookie: index + 1 }));
   }
 
@@ -209,8 +246,22 @@ export class KodoFilesystem implements Filesystem {
   /** Kept with the save while one is pending, so that they reach the object's metadata; in the catalog afterwards. */
   async #setAttributes(request: Request, node: Node, changes: AttributeChanges): Promise<void> {
     const { mode, uid, gid, mtimeMs, killPrivileges } = changes;
-    if (mode === undefined && uid === undefined && gid === undefined && mtimeMs === undefined && !killPrivileges) return;
-    const { ino: _ino, size: _size, nlink: _nlink, ctimeMs: _ctimeMs, atimeMs: _atimeMs, ...before } = await this.#view.stat(node, request.signal);
+    if (
+      mode === undefined &&
+      uid === undefined &&
+      gid === undefined &&
+      mtimeMs === undefined &&
+      !killPrivileges
+    )
+      return;
+    const {
+      ino: _ino,
+      size: _size,
+      nlink: _nlink,
+      ctimeMs: _ctimeMs,
+      atimeMs: _atimeMs,
+      ...before
+    } = await this.#view.stat(node, request.signal);
     const attributes: Attributes = {
       mode: newMode(before.mode, changes),
       uid: uid ?? before.uid,
@@ -238,7 +289,14 @@ export class KodoFilesystem implements Filesystem {
     const pending = publisher.find(key)?.visible;
     if (pending !== undefined) return publisher.setAttributes(pending, attributes);
     const known = await catalog.findObject(key);
-    const record = { key, etag: known?.etag ?? NO_ETAG, size: 0, attributes, parts: [], plan: undefined };
+    const record = {
+      key,
+      etag: known?.etag ?? NO_ETAG,
+      size: 0,
+      attributes,
+      parts: [],
+      plan: undefined,
+    };
     await catalog.apply([{ put: "object", record }], { sync: false });
   }
 }

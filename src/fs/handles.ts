@@ -2,8 +2,8 @@
 
 import { KodomountError } from "../base/mod.ts";
 import type { HandleId } from "../model/mod.ts";
-import type { DirectoryEntry } from "./types.ts";
 import type { Node } from "./tree.ts";
+import type { DirectoryEntry } from "./types.ts";
 
 export interface FileHandle {
   readonly kind: "file";
@@ -32,13 +32,15 @@ export class Handles {
 
   file(id: HandleId): FileHandle {
     const handle = this.#open.get(id);
-    if (handle?.kind !== "file") throw new KodomountError("BadHandle", `File handle ${id} is not open`);
+    if (handle?.kind !== "file")
+      throw new KodomountError("BadHandle", `File handle ${id} is not open`);
     return handle;
   }
 
   directory(id: HandleId): DirectoryHandle {
     const handle = this.#open.get(id);
-    if (handle?.kind !== "directory") throw new KodomountError("BadHandle", `Directory handle ${id} is not open`);
+    if (handle?.kind !== "directory")
+      throw new KodomountError("BadHandle", `Directory handle ${id} is not open`);
     return handle;
   }
 

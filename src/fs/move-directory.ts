@@ -18,13 +18,19 @@ interface Found {
 }
 
 /** @throws `CrossDevice` when the directory holds too much for one batch. */
-export async function moveDirectory(core: Core, view: View, move: { request: Request; from: Key; to: Key }): Promise<void> {
+export async function moveDirectory(
+  core: Core,
+  view: View,
+  move: { request: Request; from: Key; to: Key },
+): Promise<void> {
   const { request, from, to } = move;
   const { publisher } = core.options;
   const objects = await objectsBelow(core, from, request.signal);
   for (const slot of publisher.below(from)) {
     const save = slot.visible;
-    if (save !== undefined) for (const partNumber of save.content.partNumbers()) await save.content.materialize(partNumber, request.signal);
+    if (save !== undefined)
+      for (const partNumber of save.content.partNumbers())
+        await save.content.materialize(partNumber, request.signal);
   }
   using _ = await core.names.acquire(request.signal);
   const keys = new Set<Key>(objects.keys());
@@ -37,7 +43,14 @@ export async function moveDirectory(core: Core, view: View, move: { request: Req
   const touched: Key[] = [];
   for (const key of keys) {
     const target = toKey(to + key.slice(from.length));
-    changes.push(...(await publisher.rename({ from: key, to: target, object: objects.get(key), target: undefined })));
+    changes.push(
+      ...(await publisher.rename({
+        from: key,
+        to: target,
+        object: objects.get(key),
+        target: undefined,
+      })),
+    );
     touched.push(key, target);
   }
   await publisher.journal(changes, [...touched, from, to], core.remember(request, {}));
@@ -47,9 +60,17 @@ export async function moveDirectory(core: Core, view: View, move: { request: Req
 async function objectsBelow(core: Core, from: Key, signal: AbortSignal): Promise<Map<Key, Found>> {
   const objects = new Map<Key, Found>();
   for await (const { key, etag, size } of core.options.loader.below(from, signal)) {
-    if (objects.size >= OBJECTS_MAX) throw new KodomountError("CrossDevice", `A directory of more than ${OBJECTS_MAX} objects is not renamed in one step`);
+    if (objects.size >= OBJECTS_MAX)
+      throw new KodomountError(
+        "CrossDevice",
+        `A directory of more than ${OBJECTS_MAX} objects is not renamed in one step`,
+      );
     const known = await core.options.catalog.findObject(key);
-    objects.set(key, { etag, size, ...(known?.etag === etag ? { attributes: known.attributes } : {}) });
+    objects.set(key, {
+      etag,
+      size,
+      ...(known !== undefined && known.etag === etag ? { attributes: known.attributes } : {}),
+    });
   }
   return objects;
 }

@@ -60,18 +60,26 @@ export class Names {
     const { flags } = options;
     const found = await this.#view.find(place.parent, place.name, request.signal);
     if (found !== undefined) {
-      if (flags.exclusive && this.#core.answered(request) === undefined) throw new KodomountError("Exists", `${place.name} exists`);
+      if (flags.exclusive && this.#core.answered(request) === undefined)
+        throw new KodomountError("Exists", `${place.name} exists`);
       const entry = await this.#entry(request, place, found);
       return { ...entry, opened: await this.#files.open(request, entry.stat.ino, flags) };
     }
     const entry = await this.#newFile(request, place, S_IFREG | (options.mode & 0o7777));
-    return { ...entry, opened: this.#files.register(request, this.#core.node(entry.stat.ino), flags, undefined) };
+    return {
+      ...entry,
+      opened: this.#files.register(request, this.#core.node(entry.stat.ino), flags, undefined),
+    };
   }
 
   /** An empty file that is closed at once. */
   async mknod(request: Request, parent: Node, nameBytes: Uint8Array, mode: number): Promise<Entry> {
     const type = mode & S_IFMT;
-    if (type !== 0 && type !== S_IFREG) throw new KodomountError("NotPermitted", "Only regular files can be made here: a bucket has no devices, pipes or sockets");
+    if (type !== 0 && type !== S_IFREG)
+      throw new KodomountError(
+        "NotPermitted",
+        "Only regular files can be made here: a bucket has no devices, pipes or sockets",
+      );
     return this.#make(request, parent, nameBytes, { mode: S_IFREG | (mode & 0o7777) });
   }
 
@@ -79,8 +87,17 @@ export class Names {
     return this.#make(request, parent, nameBytes, { mode: S_IFDIR | (mode & 0o7777) });
   }
 
-  async symlink(request: Request, parent: Node, nameBytes: Uint8Array, target: Uint8Array): Promise<Entry> {
-    if (target.length > TARGET_SIZE_MAX) throw new KodomountError("NameTooLong", `The target of a symlink can have at most ${TARGET_SIZE_MAX} bytes`);
+  async symlink(
+    request: Request,
+    parent: Node,
+    nameBytes: Uint8Array,
+    target: Uint8Array,
+  ): Promise<Entry> {
+    if (target.length > TARGET_SIZE_MAX)
+      throw new KodomountError(
+        "NameTooLong",
+        `The target of a symlink can have at most ${TARGET_SIZE_MAX} bytes`,
+      );
     return this.#make(request, parent, nameBytes, { mode: S_IFLNK | 0o777, content: target });
   }
 
@@ -95,7 +112,8 @@ export class Names {
     if (this.#core.answered(request)) return;
     const name = parseName(nameBytes);
     const found = await this.#find({ parent, name }, request);
-    if (found.kind === "directory") throw new KodomountError("IsDirectory", `${name} is a directory`);
+    if (found.kind === "directory")
+      throw new KodomountError("IsDirectory", `${name} is a directory`);
     using _ = await this.#core.names.acquire(request.signal);
     const { publisher } = this.#core.options;
     const changes = await publisher.remove(found.key, await this.#objectAt(found, request.signal));
@@ -110,7 +128,8 @@ export class Names {
     if (this.#core.answered(request)) return;
     const name = parseName(nameBytes);
     const found = await this.#find({ parent, name }, request);
-    if (found.kind !== "directory") throw new KodomountError("NotDirectory", `${name} is not a directory`);
+    if (found.kind !== "directory")
+      throw new KodomountError("NotDirectory", `${name} is not a directory`);
     await this.#assertEmpty({ parent, name }, found.key, request);
     using _ = await this.#core.names.acquire(request.signal);
     const { publisher } = this.#core.options;
@@ -127,16 +146,23 @@ export class Names {
     to: { parent: Node; name: Uint8Array },
     flags: { noReplace: boolean; exchange: boolean },
   ): Promise<void> {
-    if (flags.exchange) throw new KodomountError("Invalid", "Two names cannot be exchanged in one step here");
+    if (flags.exchange)
+      throw new KodomountError("Invalid", "Two names cannot be exchanged in one step here");
     if (this.#core.answered(request)) return;
     const source = { parent: from.parent, name: parseName(from.name) };
     const destination = this.#newPlace(to.parent, to.name);
     const found = await this.#find(source, request);
     const target = await this.#view.find(destination.parent, destination.name, request.signal);
-    if (target !== undefined && flags.noReplace) throw new KodomountError("Exists", `${destination.name} exists`);
+    if (target !== undefined && flags.noReplace)
+      throw new KodomountError("Exists", `${destination.name} exists`);
     if (target?.key === found.key) return;
     await this.#assertReplaces(found, target, destination, request);
-    if (found.kind === "directory") await moveDirectory(this.#core, this.#view, { request, from: found.key, to: keyOf(destination, "directory") });
+    if (found.kind === "directory")
+      await moveDirectory(this.#core, this.#view, {
+        request,
+        from: found.key,
+        to: keyOf(destination, "directory"),
+      });
     else await this.#moveFile(request, found, destination, target);
     source.parent.pinned = true;
     const node = source.parent.children.get(source.name);
@@ -147,14 +173,20 @@ export class Names {
     }
   }
 
-  async #moveFile(request: Request, found: Found & { kind: "file" }, destination: Place, target: Found | undefined): Promise<void> {
+  async #moveFile(
+    request: Request,
+    found: Found & { kind: "file" },
+    destination: Place,
+    target: Found | undefined,
+  ): Promise<void> {
     const { publisher } = this.#core.options;
     const to = keyOf(destination, "file");
     // What lies underneath is readable under the old name only.
     if (found.current.kind === "save") await fetchBase(found.current.save.content, request.signal);
     using _ = await this.#core.names.acquire(request.signal);
     const object = await this.#objectAt(found, request.signal);
-    const replaced = target?.kind === "file" ? await this.#objectAt(target, request.signal) : undefined;
+    const replaced =
+      target?.kind === "file" ? await this.#objectAt(target, request.signal) : undefined;
     const changes = await publisher.rename({ from: found.key, to, object, target: replaced?.etag });
     await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
   }
@@ -178,7 +210,10 @@ export class Names {
     const { save } = node;
     invariant(save !== undefined, "what was just made is being saved");
     if (what.content !== undefined) await save.content.write(0, what.content);
-    await this.#core.options.publisher.close(save, { durable: true, reply: this.#core.remember(request, { ino: node.ino }) });
+    await this.#core.options.publisher.close(save, {
+      durable: true,
+      reply: this.#core.remember(request, { ino: node.ino }),
+    });
     node.save = undefined;
     return { stat: await this.#view.stat(node, request.signal) };
   }
@@ -191,9 +226,16 @@ export class Names {
     const attributes = await this.#newAttributes(request, place.parent, mode, clock.now());
     const key = keyOf(place, kind);
     const base: Base = { kind: "absent" };
-    if (publisher.find(key)?.visible !== undefined) throw new KodomountError("Exists", `${place.name} exists`);
+    if (publisher.find(key)?.visible !== undefined)
+      throw new KodomountError("Exists", `${place.name} exists`);
     const ino = this.#core.newIno();
-    const save = await publisher.begin(key, ino, attributes, { kind: "empty", base }, this.#core.remember(request, { ino }));
+    const save = await publisher.begin(
+      key,
+      ino,
+      attributes,
+      { kind: "empty", base },
+      this.#core.remember(request, { ino }),
+    );
     invariant(save !== undefined && catalog !== undefined, "an empty save can always be begun");
     const node = this.#core.tree.add(place.parent, place.name, kind, ino);
     node.save = save;
@@ -201,23 +243,37 @@ export class Names {
     return { stat: toStat(node, attributes, 0) };
   }
 
-  async #newAttributes(request: Request, parent: Node, mode: number, mtimeMs: number): Promise<Attributes> {
+  async #newAttributes(
+    request: Request,
+    parent: Node,
+    mode: number,
+    mtimeMs: number,
+  ): Promise<Attributes> {
     const { uid, gid } = request.caller;
     const above = await this.#view.stat(parent, request.signal);
     const inherits = (above.mode & S_ISGID) !== 0;
     const isDirectory = (mode & S_IFMT) === S_IFDIR;
-    return { mode: inherits && isDirectory ? mode | S_ISGID : mode, uid, gid: inherits ? above.gid : gid, mtimeMs };
+    return {
+      mode: inherits && isDirectory ? mode | S_ISGID : mode,
+      uid,
+      gid: inherits ? above.gid : gid,
+      mtimeMs,
+    };
   }
 
   /** The node of what was found, with one more reference of the kernel. */
   async #entry(request: Request, place: Place, found: Found): Promise<Entry> {
     const resident = place.parent.children.get(place.name);
-    const known = found.kind === "file" && found.current.kind === "save" ? found.current.save.record.ino : undefined;
+    const known =
+      found.kind === "file" && found.current.kind === "save"
+        ? found.current.save.record.ino
+        : undefined;
     const node =
       resident?.kind === found.kind
         ? resident
         : this.#core.tree.add(place.parent, place.name, found.kind, known ?? this.#core.newIno());
-    if (found.kind === "file" && found.current.kind === "remote" && node.handles === 0) node.remote = found.current.file;
+    if (found.kind === "file" && found.current.kind === "remote" && node.handles === 0)
+      node.remote = found.current.file;
     node.lookupCount += 1;
     try {
       return { stat: await this.#view.stat(node, request.signal) };
@@ -235,10 +291,14 @@ export class Names {
   }
 
   /** The object that the bucket has at a file's key, with the attributes the file has. */
-  async #objectAt(found: Found, signal: AbortSignal): Promise<{ etag: Etag; size: number; attributes: Attributes } | undefined> {
+  async #objectAt(
+    found: Found,
+    signal: AbortSignal,
+  ): Promise<{ etag: Etag; size: number; attributes: Attributes } | undefined> {
     if (found.kind === "directory") return undefined;
     const own = objectOf(found.current);
-    if (own !== undefined && found.current.kind === "remote") return { ...own, attributes: await this.#attributesOf(found, signal) };
+    if (own !== undefined && found.current.kind === "remote")
+      return { ...own, attributes: await this.#attributesOf(found, signal) };
     if (found.current.kind === "copy") return undefined;
     const remote = await this.#core.options.loader.file(found.key, signal);
     return remote && { etag: remote.etag, size: remote.size, attributes: remote.attributes };
@@ -247,21 +307,33 @@ export class Names {
   async #attributesOf(found: Found & { kind: "file" }, signal: AbortSignal): Promise<Attributes> {
     invariant(found.current.kind === "remote", "only an object's attributes are asked for");
     const { key, etag, size, attributes } = found.current.file;
-    return this.#core.options.loader.attributesOf(key, { etag, size, lastModifiedMs: attributes.mtimeMs }, signal);
+    return this.#core.options.loader.attributesOf(
+      key,
+      { etag, size, lastModifiedMs: attributes.mtimeMs },
+      signal,
+    );
   }
 
-  async #assertReplaces(found: Found, target: Found | undefined, destination: Place, request: Request): Promise<void> {
+  async #assertReplaces(
+    found: Found,
+    target: Found | undefined,
+    destination: Place,
+    request: Request,
+  ): Promise<void> {
     if (found.kind === "directory" && keyOf(destination, "directory").startsWith(found.key))
       throw new KodomountError("Invalid", "A directory cannot be moved into itself");
     if (target === undefined) return;
-    if (target.kind === "directory" && found.kind !== "directory") throw new KodomountError("IsDirectory", `${destination.name} is a directory`);
-    if (target.kind !== "directory" && found.kind === "directory") throw new KodomountError("NotDirectory", `${destination.name} is not a directory`);
+    if (target.kind === "directory" && found.kind !== "directory")
+      throw new KodomountError("IsDirectory", `${destination.name} is a directory`);
+    if (target.kind !== "directory" && found.kind === "directory")
+      throw new KodomountError("NotDirectory", `${destination.name} is not a directory`);
     if (target.kind === "directory") await this.#assertEmpty(destination, target.key, request);
   }
 
   async #assertEmpty(place: Place, key: Key, request: Request): Promise<void> {
     const resident = place.parent.children.get(place.name);
-    const node = resident ?? this.#core.tree.add(place.parent, place.name, "directory", this.#core.newIno());
+    const node =
+      resident ?? this.#core.tree.add(place.parent, place.name, "directory", this.#core.newIno());
     this.#core.options.loader.forget(key);
     const names = await this.#view.names(node, request.signal);
     if (resident === undefined) this.#core.tree.prune(node);
@@ -278,9 +350,14 @@ export class Names {
 }
 
 function keyOf(place: Place, kind: "file" | "directory"): Key {
-  return kind === "directory" ? childDirectoryKey(place.parent.key, place.name) : childKey(place.parent.key, place.name);
+  return kind === "directory"
+    ? childDirectoryKey(place.parent.key, place.name)
+    : childKey(place.parent.key, place.name);
 }
 
-async function fetchBase(content: import("../publish/mod.ts").Content, signal: AbortSignal): Promise<void> {
+async function fetchBase(
+  content: import("../publish/mod.ts").Content,
+  signal: AbortSignal,
+): Promise<void> {
   for (const partNumber of content.partNumbers()) await content.materialize(partNumber, signal);
 }

@@ -2,8 +2,15 @@
 // only remembers which name it has and who uses it.
 
 import { invariant, Mutex } from "../base/mod.ts";
-import { childDirectoryKey, childKey, type Ino, type Key, ROOT_INO, ROOT_KEY } from "../model/mod.ts";
 import type { RemoteFile } from "../load/mod.ts";
+import {
+  childDirectoryKey,
+  childKey,
+  type Ino,
+  type Key,
+  ROOT_INO,
+  ROOT_KEY,
+} from "../model/mod.ts";
 import type { Save } from "../publish/mod.ts";
 
 export class Node {
@@ -49,7 +56,9 @@ export class Node {
   get key(): Key {
     if (this.ino === ROOT_INO) return ROOT_KEY;
     invariant(this.parent !== undefined, "a nameless node has no key");
-    return this.kind === "directory" ? childDirectoryKey(this.parent.key, this.name) : childKey(this.parent.key, this.name);
+    return this.kind === "directory"
+      ? childDirectoryKey(this.parent.key, this.name)
+      : childKey(this.parent.key, this.name);
   }
 }
 
@@ -100,7 +109,14 @@ export class Tree {
 
   /** Drops a node that neither the kernel nor a handle nor a child needs, and its parents likewise. */
   prune(node: Node): void {
-    if (node.ino === ROOT_INO || node.lookupCount > 0 || node.handles > 0 || node.children.size > 0 || node.save !== undefined) return;
+    if (
+      node.ino === ROOT_INO ||
+      node.lookupCount > 0 ||
+      node.handles > 0 ||
+      node.children.size > 0 ||
+      node.save !== undefined
+    )
+      return;
     this.#nodes.delete(node.ino);
     const { parent } = node;
     if (parent === undefined) return;

@@ -129,7 +129,12 @@ export interface Filesystem {
   release(handle: HandleId): Promise<void>;
   fsync(request: Request, handle: HandleId, dataOnly: boolean): Promise<void>;
   /** Modes 0 and 1 (FALLOC_FL_KEEP_SIZE). */
-  fallocate(request: Request, handle: HandleId, mode: number, range: { offset: number; length: number }): Promise<void>;
+  fallocate(
+    request: Request,
+    handle: HandleId,
+    mode: number,
+    range: { offset: number; length: number },
+  ): Promise<void>;
   opendir(request: Request, ino: Ino): Promise<HandleId>;
   /** Entries after `cookie` (0: from the start, with `.` and `..`), as many as the caller likes to take. */
   readdir(request: Request, handle: HandleId, cookie: number): Promise<readonly DirectoryEntry[]>;

@@ -43,13 +43,18 @@ export class View {
     const fileKey = childKey(directoryKey, name);
     const subdirectoryKey = childDirectoryKey(directoryKey, name);
     const pending = pendingAt(publisher.find(fileKey));
-    if (pending !== undefined && pending !== "absent") return { kind: "file", key: fileKey, current: pending };
+    if (pending !== undefined && pending !== "absent")
+      return { kind: "file", key: fileKey, current: pending };
     const resident = parent.children.get(name);
-    if (resident?.kind === "directory" && (resident.pinned || resident.children.size > 0)) return { kind: "directory", key: subdirectoryKey };
+    if (resident?.kind === "directory" && (resident.pinned || resident.children.size > 0))
+      return { kind: "directory", key: subdirectoryKey };
     if (this.hasPending(subdirectoryKey)) return { kind: "directory", key: subdirectoryKey };
     const remote = await loader.find(directoryKey, name, signal);
     if (remote === undefined) return undefined;
-    if (remote.kind === "file") return pending === "absent" ? undefined : { kind: "file", key: fileKey, current: { kind: "remote", file: remote } };
+    if (remote.kind === "file")
+      return pending === "absent"
+        ? undefined
+        : { kind: "file", key: fileKey, current: { kind: "remote", file: remote } };
     if (await this.#isRemoved(remote, signal)) return undefined;
     return { kind: "directory", key: subdirectoryKey };
   }
@@ -61,7 +66,8 @@ export class View {
     const pending = pendingAt(this.#core.options.publisher.find(node.key));
     if (pending === "absent") throw notThere(node);
     if (pending !== undefined) return pending;
-    if (node.remote === undefined || node.handles === 0) node.remote = await this.#core.options.loader.file(node.key, signal);
+    if (node.remote === undefined || node.handles === 0)
+      node.remote = await this.#core.options.loader.file(node.key, signal);
     if (node.remote === undefined) throw notThere(node);
     return { kind: "remote", file: node.remote };
   }
@@ -80,12 +86,20 @@ export class View {
       case "remote": {
         const { key, etag, size, attributes } = current.file;
         if (node.isNameless) return attributes;
-        return this.#core.options.loader.attributesOf(key, { etag, size, lastModifiedMs: attributes.mtimeMs }, signal);
+        return this.#core.options.loader.attributesOf(
+          key,
+          { etag, size, lastModifiedMs: attributes.mtimeMs },
+          signal,
+        );
       }
       case "copy": {
         const { want } = current;
         if (want.attributes !== undefined) return want.attributes;
-        const listed = { etag: want.etag, size: want.size, lastModifiedMs: this.#core.options.clock.now() };
+        const listed = {
+          etag: want.etag,
+          size: want.size,
+          lastModifiedMs: this.#core.options.clock.now(),
+        };
         return this.#core.options.loader.attributesOf(want.from, listed, signal);
       }
     }
@@ -97,12 +111,15 @@ export class View {
     const directoryKey = node.key;
     const listing = await loader.list(directoryKey, signal);
     const names = new Map<string, number>();
-    for (const name of listing.files.keys()) if (pendingAt(publisher.find(childKey(directoryKey, name))) !== "absent") names.set(name, 0);
+    for (const name of listing.files.keys())
+      if (pendingAt(publisher.find(childKey(directoryKey, name))) !== "absent") names.set(name, 0);
     for (const name of listing.directories) {
       const remote = { kind: "directory", key: childDirectoryKey(directoryKey, name) } as const;
       if (!(await this.#isRemoved(remote, signal))) names.set(name, S_IFDIR);
     }
-    for (const [name, child] of node.children) if (child.kind === "directory" && (child.pinned || child.children.size > 0)) names.set(name, S_IFDIR);
+    for (const [name, child] of node.children)
+      if (child.kind === "directory" && (child.pinned || child.children.size > 0))
+        names.set(name, S_IFDIR);
     for (const slot of publisher.below(directoryKey)) addPending(names, directoryKey, slot);
     return names;
   }
@@ -122,7 +139,8 @@ export class View {
     if (this.hasPending(remote.key)) return false;
     const removed = [...publisher.below(remote.key)].some((slot) => pendingAt(slot) === "absent");
     if (!removed) return false;
-    for await (const object of loader.below(remote.key, signal)) if (pendingAt(publisher.find(object.key)) !== "absent") return false;
+    for await (const object of loader.below(remote.key, signal))
+      if (pendingAt(publisher.find(object.key)) !== "absent") return false;
     return true;
   }
 
@@ -141,7 +159,9 @@ export class View {
 }
 
 /** What is pending at a key: `absent` when it is to be deleted, undefined when nothing is. */
-export function pendingAt(slot: Slot | undefined): Exclude<Current, { kind: "remote" }> | "absent" | undefined {
+export function pendingAt(
+  slot: Slot | undefined,
+): Exclude<Current, { kind: "remote" }> | "absent" | undefined {
   if (slot === undefined) return undefined;
   const save = slot.visible;
   if (save !== undefined) return { kind: "save", save };
@@ -156,13 +176,22 @@ export function sizeOf(current: Current): number {
 
 /** The object of the bucket behind what is current, if there is one. */
 export function objectOf(current: Current): { etag: Etag; size: number } | undefined {
-  return current.kind === "remote" ? { etag: current.file.etag, size: current.file.size } : undefined;
+  return current.kind === "remote"
+    ? { etag: current.file.etag, size: current.file.size }
+    : undefined;
 }
 
 export function toStat(node: Node, attributes: Attributes, size: number): Stat {
   const { mtimeMs } = attributes;
   const nlink = node.isNameless ? 0 : (attributes.mode & S_IFMT) === S_IFDIR ? 2 : 1;
-  return { ...attributes, ino: node.ino, size, nlink, ctimeMs: mtimeMs, atimeMs: node.atimeMs ?? mtimeMs };
+  return {
+    ...attributes,
+    ino: node.ino,
+    size,
+    nlink,
+    ctimeMs: mtimeMs,
+    atimeMs: node.atimeMs ?? mtimeMs,
+  };
 }
 
 function addPending(names: Map<string, number>, directoryKey: Key, slot: Slot): void {
@@ -171,9 +200,16 @@ function addPending(names: Map<string, number>, directoryKey: Key, slot: Slot): 
   const rest = slot.key.slice(directoryKey.length);
   const slash = rest.indexOf("/");
   if (slash >= 0) names.set(rest.slice(0, slash), S_IFDIR);
-  else names.set(nameOf(slot.key), pending.kind === "save" ? pending.save.record.attributes.mode & S_IFMT : 0);
+  else
+    names.set(
+      nameOf(slot.key),
+      pending.kind === "save" ? pending.save.record.attributes.mode & S_IFMT : 0,
+    );
 }
 
 export function notThere(node: Node): KodomountError {
-  return new KodomountError(node.isNameless ? "Stale" : "NotFound", `${node.name} is not there any more`);
+  return new KodomountError(
+    node.isNameless ? "Stale" : "NotFound",
+    `${node.name} is not there any more`,
+  );
 }

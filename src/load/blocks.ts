@@ -40,11 +40,19 @@ export class Blocks {
    * Bytes of one version of an object, fewer at its end.
    * @throws `Stale` when the object is another version by now: never a mixture.
    */
-  async read(version: Version, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array> {
+  async read(
+    version: Version,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     const end = Math.min(offset + length, version.size);
     if (end <= offset) return new Uint8Array(0);
     const first = offset - (offset % BLOCK_SIZE);
-    const starts = Array.from({ length: Math.ceil((end - first) / BLOCK_SIZE) }, (_, index) => first + index * BLOCK_SIZE);
+    const starts = Array.from(
+      { length: Math.ceil((end - first) / BLOCK_SIZE) },
+      (_, index) => first + index * BLOCK_SIZE,
+    );
     const blocks = await Promise.all(starts.map((start) => this.#block(version, start, signal)));
     const only = blocks.length === 1 ? blocks[0] : undefined;
     return (only ?? Buffer.concat(blocks)).subarray(offset - first, end - first);
@@ -56,9 +64,17 @@ export class Blocks {
       const block = await this.#cache.fetch(name, { context: { ...version, offset }, signal });
       if (block !== undefined) return block;
     } catch (error) {
-      if (signal.aborted) throw new KodomountError("Interrupted", "The read was interrupted", { cause: error });
-      if (error instanceof KodomountError && (error.code === "PreconditionFailed" || error.code === "NotFound"))
-        throw new KodomountError("Stale", `${version.key} was changed or deleted by another client while it was open here`, { cause: error });
+      if (signal.aborted)
+        throw new KodomountError("Interrupted", "The read was interrupted", { cause: error });
+      if (
+        error instanceof KodomountError &&
+        (error.code === "PreconditionFailed" || error.code === "NotFound")
+      )
+        throw new KodomountError(
+          "Stale",
+          `${version.key} was changed or deleted by another client while it was open here`,
+          { cause: error },
+        );
       throw error;
     }
     throw new KodomountError("Interrupted", "The read was interrupted");

@@ -36,7 +36,12 @@ export class Listings {
   constructor(store: ObjectStore, log: Log, ttlMs: number) {
     this.#store = store;
     this.#log = log;
-    this.#cache = new LRUCache({ max: 2000, maxSize: 500_000, ttl: ttlMs, sizeCalculation: sizeOf });
+    this.#cache = new LRUCache({
+      max: 2000,
+      maxSize: 500_000,
+      ttl: ttlMs,
+      sizeCalculation: sizeOf,
+    });
   }
 
   /** The whole directory. */
@@ -58,7 +63,8 @@ export class Listings {
 
   /** Every key that starts with `prefix`. */
   async *below(prefix: Key, signal: AbortSignal): AsyncGenerator<ListedObject> {
-    for await (const page of this.#pages(prefix, { delimiter: false, count: PAGES_MAX }, signal)) yield* page.objects;
+    for await (const page of this.#pages(prefix, { delimiter: false, count: PAGES_MAX }, signal))
+      yield* page.objects;
   }
 
   /** Something was changed at `key` by us. */
@@ -73,7 +79,12 @@ export class Listings {
 
   async #fetch(directory: Key, count: number, signal: AbortSignal): Promise<Listing> {
     const before = this.#changes;
-    const listing = { files: new Map<string, ListedFile>(), directories: new Set<string>(), exists: false, complete: true };
+    const listing = {
+      files: new Map<string, ListedFile>(),
+      directories: new Set<string>(),
+      exists: false,
+      complete: true,
+    };
     for await (const page of this.#pages(directory, { delimiter: true, count }, signal)) {
       this.#add(listing, directory, page);
       listing.complete = page.token === undefined;
@@ -82,7 +93,11 @@ export class Listings {
     return listing;
   }
 
-  #add(listing: { files: Map<string, ListedFile>; directories: Set<string>; exists: boolean }, directory: Key, page: ListPage): void {
+  #add(
+    listing: { files: Map<string, ListedFile>; directories: Set<string>; exists: boolean },
+    directory: Key,
+    page: ListPage,
+  ): void {
     if (page.objects.length + page.prefixes.length > 0) listing.exists = true;
     for (const { key, etag, size, lastModifiedMs } of page.objects) {
       if (key === directory) continue;
@@ -102,10 +117,17 @@ export class Listings {
     return false;
   }
 
-  async *#pages(prefix: Key, options: { delimiter: boolean; count: number }, signal: AbortSignal): AsyncGenerator<ListPage> {
+  async *#pages(
+    prefix: Key,
+    options: { delimiter: boolean; count: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<ListPage> {
     let token: string | undefined;
     for (let page = 0; page < options.count; page += 1) {
-      const answer: ListPage = await this.#store.list({ prefix, delimiter: options.delimiter, token }, signal);
+      const answer: ListPage = await this.#store.list(
+        { prefix, delimiter: options.delimiter, token },
+        signal,
+      );
       yield answer;
       if (answer.token === undefined || answer.token === token) return;
       token = answer.token;

@@ -44,7 +44,13 @@ export interface LoaderOptions {
   readonly log: Log;
   readonly ttlMs: number;
   /** Owner and permissions of what says nothing about its own. */
-  readonly defaults: { uid: number; gid: number; fileMode: number; directoryMode: number; mtimeMs: number };
+  readonly defaults: {
+    uid: number;
+    gid: number;
+    fileMode: number;
+    directoryMode: number;
+    mtimeMs: number;
+  };
 }
 
 export class Loader {
@@ -61,14 +67,21 @@ export class Loader {
   }
 
   /** The file or directory called `name`; where a key is both, the directory wins, since it has more behind it. */
-  async find(directory: Key, name: string, signal: AbortSignal): Promise<RemoteFile | RemoteDirectory | undefined> {
+  async find(
+    directory: Key,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<RemoteFile | RemoteDirectory | undefined> {
     const listing = await this.#listings.first(directory, signal);
     const key = childKey(directory, name);
     if (listing.directories.has(name)) return this.directory(childDirectoryKey(directory, name));
     const file = listing.files.get(name);
     if (listing.complete) return file && this.#file(key, file, signal);
     // A directory of many pages: ask for the one name.
-    const below = await this.#options.store.list({ prefix: childDirectoryKey(directory, name), delimiter: false, limit: 1 }, signal);
+    const below = await this.#options.store.list(
+      { prefix: childDirectoryKey(directory, name), delimiter: false, limit: 1 },
+      signal,
+    );
     if (below.objects.length > 0) return this.directory(childDirectoryKey(directory, name));
     return file === undefined ? this.#head(key, signal) : this.#file(key, file, signal);
   }
@@ -133,7 +146,13 @@ export class Loader {
 
   async #file(key: Key, file: ListedFile, signal: AbortSignal): Promise<RemoteFile> {
     const { etag, size } = file;
-    return { kind: "file", key, etag, size, attributes: await this.attributesOf(key, file, signal) };
+    return {
+      kind: "file",
+      key,
+      etag,
+      size,
+      attributes: await this.attributesOf(key, file, signal),
+    };
   }
 
   #complete(partial: PartialAttributes, lastModifiedMs: number): Attributes {

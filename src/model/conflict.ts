@@ -6,7 +6,12 @@ import type { Base } from "./save.ts";
 /** What HEAD says of the key. */
 export type Seen =
   | { readonly kind: "absent" }
-  | { readonly kind: "object"; readonly etag: Etag; readonly size: number; readonly token: string | undefined };
+  | {
+      readonly kind: "object";
+      readonly etag: Etag;
+      readonly size: number;
+      readonly token: string | undefined;
+    };
 
 export type Verdict = "ours" | "publish" | "conflict";
 
@@ -23,7 +28,12 @@ export function judge(
   known: Etag | undefined,
 ): Verdict {
   if (seen.kind === "absent") return "publish";
-  if (seen.token !== undefined && expected.tokens.includes(seen.token) && seen.size === expected.size) return "ours";
+  if (
+    seen.token !== undefined &&
+    expected.tokens.includes(seen.token) &&
+    seen.size === expected.size
+  )
+    return "ours";
   if (base.kind === "object" && seen.etag === base.etag) return "publish";
   if (known !== undefined && seen.etag === known) return "publish";
   return "conflict";

@@ -33,7 +33,8 @@ export function ensurePart(
   held: Acknowledgement | undefined,
   source: CopySource | undefined,
 ): PartAction {
-  if (held !== undefined && held.sha256 === sealed.sha256 && held.size === sealed.size) return { kind: "have" };
+  if (held !== undefined && held.sha256 === sealed.sha256 && held.size === sealed.size)
+    return { kind: "have" };
   const same = source?.parts[partNumber - 1];
   if (source !== undefined && same?.sha256 === sealed.sha256 && same.size === sealed.size)
     return { kind: "copy", etag: source.etag };

@@ -37,12 +37,17 @@ export function isDirectoryKey(key: Key): boolean {
  */
 export function parseName(bytes: Uint8Array): string {
   if (bytes.length > NAME_SIZE_MAX)
-    throw new KodomountError("NameTooLong", `A name can have at most ${NAME_SIZE_MAX} bytes: received ${bytes.length}`);
+    throw new KodomountError(
+      "NameTooLong",
+      `A name can have at most ${NAME_SIZE_MAX} bytes: received ${bytes.length}`,
+    );
   let name: string;
   try {
     name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    throw new KodomountError("NameNotUtf8", "A name must be UTF-8, since keys of objects are", { cause: error });
+    throw new KodomountError("NameNotUtf8", "A name must be UTF-8, since keys of objects are", {
+      cause: error,
+    });
   }
   if (!isName(name)) throw new KodomountError("Invalid", `Not a name: ${JSON.stringify(name)}`);
   return name;
@@ -50,12 +55,21 @@ export function parseName(bytes: Uint8Array): string {
 
 /** Whether `name`, met in the bucket, can be shown as the name of a file. */
 export function isName(name: string): boolean {
-  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name) && Buffer.byteLength(name) <= NAME_SIZE_MAX;
+  return (
+    name !== "" &&
+    name !== "." &&
+    name !== ".." &&
+    !/[/\0]/.test(name) &&
+    Buffer.byteLength(name) <= NAME_SIZE_MAX
+  );
 }
 
 /** @throws `NameTooLong` when the store cannot hold `prefix + key`. `sizeMax` is in bytes, 1,024 at S3. */
 export function assertKeyFits(prefix: string, key: Key, sizeMax: number): void {
   const size = Buffer.byteLength(prefix) + Buffer.byteLength(key);
   if (size > sizeMax)
-    throw new KodomountError("NameTooLong", `A path can have at most ${sizeMax} bytes in the bucket: this one has ${size}`);
+    throw new KodomountError(
+      "NameTooLong",
+      `A path can have at most ${sizeMax} bytes in the bucket: this one has ${size}`,
+    );
 }

@@ -43,13 +43,21 @@ export const DEFAULT_PART_SIZE: number = 8 * MIB;
  * @param limits of the store, bytes.
  * @throws `Config` when the store cannot take parts of that size.
  */
-export function partPlan(first: number, limits: { partSizeMin: number; partSizeMax: number }): PartPlan {
+export function partPlan(
+  first: number,
+  limits: { partSizeMin: number; partSizeMax: number },
+): PartPlan {
   if (!Number.isSafeInteger(first) || first < limits.partSizeMin || first > limits.partSizeMax)
     throw new KodomountError(
       "Config",
       `Cannot use '--part-size' ${first}: it must be from ${limits.partSizeMin} to ${limits.partSizeMax} bytes at this store`,
     );
-  return { tiers: SHAPE.map(({ count, factor }) => ({ count, size: Math.min(first * factor, limits.partSizeMax) })) };
+  return {
+    tiers: SHAPE.map(({ count, factor }) => ({
+      count,
+      size: Math.min(first * factor, limits.partSizeMax),
+    })),
+  };
 }
 
 /** Bytes that a file may have at most. */
@@ -68,7 +76,10 @@ export function partAt(plan: PartPlan, offset: number): Part {
     start += count * size;
     before += count;
   }
-  throw new KodomountError("TooLarge", `A file can have at most ${start} bytes here: see '--part-size'`);
+  throw new KodomountError(
+    "TooLarge",
+    `A file can have at most ${start} bytes here: see '--part-size'`,
+  );
 }
 
 /** The part of that number. */

@@ -37,7 +37,14 @@ export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
     keySizeMax: 1024,
     listEncoding: false,
     ignores: ["if-none-match", "if-match", "copy-source-if-match"],
-    storageClasses: ["STANDARD", "LINE", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"],
+    storageClasses: [
+      "STANDARD",
+      "LINE",
+      "GLACIER_IR",
+      "GLACIER",
+      "DEEP_ARCHIVE",
+      "INTELLIGENT_TIERING",
+    ],
   },
   aws: {
     name: "aws",

@@ -15,7 +15,12 @@ export type SaveState =
   /** A write, fsync or refusal of the store failed: never published by itself, the next call on the file says why. */
   | { readonly kind: "refused"; readonly why: Code }
   /** Orderly closed: must be published or parked. */
-  | { readonly kind: "closed"; readonly size: number; readonly closedAt: number; readonly order: number }
+  | {
+      readonly kind: "closed";
+      readonly size: number;
+      readonly closedAt: number;
+      readonly order: number;
+    }
   /** The request that makes it visible was sent; its outcome is settled by HEAD and token, never guessed. */
   | {
       readonly kind: "completing";
@@ -37,7 +42,12 @@ export type SaveState =
   | { readonly kind: "interrupted"; readonly since: number; readonly size: number };
 
 export type SaveEvent =
-  | { readonly kind: "close"; readonly size: number; readonly closedAt: number; readonly order: number }
+  | {
+      readonly kind: "close";
+      readonly size: number;
+      readonly closedAt: number;
+      readonly order: number;
+    }
   | { readonly kind: "refuse"; readonly why: Code }
   | { readonly kind: "interrupt"; readonly since: number; readonly size: number }
   | { readonly kind: "complete"; readonly token: string }
@@ -84,7 +94,11 @@ export function transition(state: SaveState, event: SaveEvent): SaveState {
   throw new KodomountError("Programmer", `A save that is ${state.kind} cannot ${event.kind}`);
 }
 
-function closedAgain(state: { size: number; closedAt: number; order: number }): SaveState & { kind: "closed" } {
+function closedAgain(state: {
+  size: number;
+  closedAt: number;
+  order: number;
+}): SaveState & { kind: "closed" } {
   return { kind: "closed", size: state.size, closedAt: state.closedAt, order: state.order };
 }
 

@@ -13,7 +13,9 @@ export class Aborts {
 
   /** The catalog has it already. `after`: parts of it that are still on their way. */
   add(key: Key, uploadId: UploadId, after: readonly Promise<void>[] = []): void {
-    this.#engine.background.run(`aborting an upload of ${key}`, () => this.#abort(key, uploadId, after));
+    this.#engine.background.run(`aborting an upload of ${key}`, () =>
+      this.#abort(key, uploadId, after),
+    );
   }
 
   async #abort(key: Key, uploadId: UploadId, after: readonly Promise<void>[]): Promise<void> {
@@ -23,7 +25,10 @@ export class Aborts {
       await store.abort({ key, uploadId }, stop);
     } catch (error) {
       if (codeOf(error) === "Interrupted") return; // the mount stops: the next start goes on
-      log.warn({ key, err: error }, `An upload of ${key} could not be aborted, the store will drop it in its time: ${describe(error)}`);
+      log.warn(
+        { key, err: error },
+        `An upload of ${key} could not be aborted, the store will drop it in its time: ${describe(error)}`,
+      );
     }
     await catalog.apply([{ del: "abort", uploadId }], { sync: false });
   }

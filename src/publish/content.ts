@@ -24,7 +24,11 @@ const HOLE: PartContent = { kind: "hole" };
 const BASE: PartContent = { kind: "base" };
 
 /** Reads the object that lies underneath; rejects with `Stale` when it is not the same version any more. */
-export type ReadBase = (offset: number, length: number, signal?: AbortSignal) => Promise<Uint8Array>;
+export type ReadBase = (
+  offset: number,
+  length: number,
+  signal?: AbortSignal,
+) => Promise<Uint8Array>;
 
 export interface ContentOptions {
   readonly save: SaveId;
@@ -117,7 +121,11 @@ export class Content {
     this.#rev = other.#rev;
     for (const [partNumber, content] of other.#parts) {
       if ("rev" in content)
-        await spill.fork(other.#ref(partNumber, content.rev), this.#ref(partNumber, content.rev), "link");
+        await spill.fork(
+          other.#ref(partNumber, content.rev),
+          this.#ref(partNumber, content.rev),
+          "link",
+        );
       this.#parts.set(partNumber, content);
     }
     for (const [partNumber, rev] of other.#unsynced) this.#unsynced.set(partNumber, rev);
@@ -155,7 +163,11 @@ export class Content {
   }
 
   /** `length` bytes, fewer at the end of the file; undefined when the content has been freed: look again where it is now. */
-  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+  async read(
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
     using _ = await this.#mutex.acquire(signal);
     if (this.#freed) return undefined;
     const end = Math.min(offset + length, this.#size);
@@ -210,9 +222,13 @@ export class Content {
     for (const [partNumber, content] of this.#parts) {
       const size = partSizeIn(partOfNumber(plan, partNumber), this.#size);
       invariant(size > 0 || content.kind === "hole", `part ${partNumber} lies within the file`);
-      if (content.kind === "written") invariant(content.filled <= size, `part ${partNumber} is not filled beyond its size`);
+      if (content.kind === "written")
+        invariant(content.filled <= size, `part ${partNumber} is not filled beyond its size`);
       if (content.kind === "frozen" || content.kind === "sealed")
-        invariant(content.size === size, `part ${partNumber} is sealed at its size ${size}: ${content.size}`);
+        invariant(
+          content.size === size,
+          `part ${partNumber} is sealed at its size ${size}: ${content.size}`,
+        );
     }
   }
 
@@ -225,7 +241,12 @@ export class Content {
     return toRev(this.#rev);
   }
 
-  async #writePart(part: Part, within: number, data: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async #writePart(
+    part: Part,
+    within: number,
+    data: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { partNumber } = part;
     const before = this.#lastWritten;
     if (before !== undefined && before !== partNumber) await this.#freezeIfFull(before);
@@ -234,7 +255,11 @@ export class Content {
     await this.#options.spill.write(this.#ref(partNumber, rev), within, data);
     this.#unsynced.set(partNumber, rev);
     const end = within + data.length;
-    this.#parts.set(partNumber, { kind: "written", rev, filled: within <= filled ? Math.max(filled, end) : filled });
+    this.#parts.set(partNumber, {
+      kind: "written",
+      rev,
+      filled: within <= filled ? Math.max(filled, end) : filled,
+    });
   }
 
   /** The part as `written`, whatever it was before; `[within, within + length)` is about to be overwritten. */
@@ -259,7 +284,11 @@ export class Content {
         return content;
       case "frozen":
       case "sealed":
-        return this.#newRevision(part.partNumber, content, within >= content.size ? "link" : "copy");
+        return this.#newRevision(
+          part.partNumber,
+          content,
+          within >= content.size ? "link" : "copy",
+        );
       default:
         return unreachable(content);
     }
@@ -275,7 +304,11 @@ export class Content {
     how: "link" | "copy",
   ): Promise<{ rev: Rev; filled: number }> {
     const rev = this.#nextRev();
-    await this.#options.spill.fork(this.#ref(partNumber, content.rev), this.#ref(partNumber, rev), how);
+    await this.#options.spill.fork(
+      this.#ref(partNumber, content.rev),
+      this.#ref(partNumber, rev),
+      how,
+    );
     // What a discarded save appended to the same file must not show up in a gap.
     if (how === "link") await this.#options.spill.setSize(this.#ref(partNumber, rev), content.size);
     this.#options.onChange(partNumber);
@@ -304,7 +337,12 @@ export class Content {
     await this.#options.spill.startPart(first, signal);
   }
 
-  async #readPart(part: Part, within: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async #readPart(
+    part: Part,
+    within: number,
+    into: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const content = this.part(part.partNumber);
     switch (content.kind) {
       case "hole":
@@ -391,6 +429,9 @@ export class Content {
 
 /** The error for a part whose spill file is not what was sealed. */
 export function corruptPart(save: SaveId, partNumber: PartNumber, cause?: unknown): KodomountError {
-  return new KodomountError("Corrupt", `Part ${partNumber} of save ${save} in the spill is not what was written`, { cause });
+  return new KodomountError(
+    "Corrupt",
+    `Part ${partNumber} of save ${save} in the spill is not what was written`,
+    { cause },
+  );
 }
-

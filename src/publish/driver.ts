@@ -60,7 +60,8 @@ export class Driver {
   /** Does the next thing. `idle`: nothing to do until somebody wakes us; `pause`: try again a little later. */
   async #stepOf(slot: Slot): Promise<"idle" | "more" | "pause"> {
     const { closed, want, open } = slot;
-    if (closed !== undefined && closed.record.state.kind !== "parked") return this.#publish(slot, closed);
+    if (closed !== undefined && closed.record.state.kind !== "parked")
+      return this.#publish(slot, closed);
     if (want !== undefined && closed === undefined) return this.#makeTrue(slot);
     if (open !== undefined && closed === undefined) this.#sendAhead(slot, open);
     return "idle";
@@ -84,7 +85,10 @@ export class Driver {
     const place = orderOf(save);
     save.record = save.after({ kind: "park", why: codeOf(error) });
     await catalog.apply([{ put: "save", record: save.record }], { sync: true });
-    log.error({ key: slot.key, save: save.record.id, err: error }, `${slot.key} cannot be published and is kept: ${describe(error)}`);
+    log.error(
+      { key: slot.key, save: save.record.id, err: error },
+      `${slot.key} cannot be published and is kept: ${describe(error)}`,
+    );
     order.leave(place, parentKey(slot.key));
     slot.changed.notify();
   }
@@ -107,7 +111,9 @@ export class Driver {
   #sendAhead(slot: Slot, save: Save): void {
     if (save.record.state.kind !== "open") return;
     for (const partNumber of save.content.takeFrozen())
-      this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () => this.#sendPart(slot, save, partNumber));
+      this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () =>
+        this.#sendPart(slot, save, partNumber),
+      );
   }
 
   async #sendPart(slot: Slot, save: Save, partNumber: number): Promise<void> {
@@ -119,7 +125,10 @@ export class Driver {
       slot.lastError = describe(error);
       save.record = save.after({ kind: "refuse", why: codeOf(error) });
       await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
-      this.#engine.log.error({ key: slot.key, err: error }, `${slot.key} is refused by the store: ${describe(error)}`);
+      this.#engine.log.error(
+        { key: slot.key, err: error },
+        `${slot.key} is refused by the store: ${describe(error)}`,
+      );
     }
   }
 }

@@ -3,7 +3,18 @@
 
 import { codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ObjectRecord } from "../catalog/mod.ts";
-import { type Etag, judge, META_SAVE, type PartNumber, parentKey, type SaveEvent, type Sha256, toMetadata, toPartNumber, toSha256 } from "../model/mod.ts";
+import {
+  type Etag,
+  judge,
+  META_SAVE,
+  type PartNumber,
+  parentKey,
+  type SaveEvent,
+  type Sha256,
+  toMetadata,
+  toPartNumber,
+  toSha256,
+} from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
 import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
 import type { Save } from "./save.ts";
@@ -38,7 +49,10 @@ export class Publication {
   /** For what was loaded at start or has waited long: is it published already, or has somebody else written there? */
   async #lookFirst(slot: Slot, save: Save, signal: AbortSignal): Promise<boolean> {
     const { state, base } = save.record;
-    invariant(state.kind === "closed" || state.kind === "completing", `a ${state.kind} save is not published`);
+    invariant(
+      state.kind === "closed" || state.kind === "completing",
+      `a ${state.kind} save is not published`,
+    );
     const late = this.#engine.clock.now() - state.closedAt > LOOK_AFTER_MS;
     if (!slot.look && !late && state.kind !== "completing") return false;
     const head = await this.#engine.store.head(slot.key, signal);
@@ -54,7 +68,10 @@ export class Publication {
     }
     if (await this.#wasCommittedBefore(slot, save, head)) return true;
     if (verdict === "conflict")
-      throw new KodomountError("Conflict", `Another client has written ${slot.key} since this save was begun: see 'kodomount uploads'`);
+      throw new KodomountError(
+        "Conflict",
+        `Another client has written ${slot.key} since this save was begun: see 'kodomount uploads'`,
+      );
     if (state.kind === "completing") await this.#move(save, { kind: "settle" });
     slot.look = false;
     return false;
@@ -64,10 +81,17 @@ export class Publication {
    * The spill is freed only after a commit: a record whose spill is gone was rolled back by a loss of power after its
    * save had been committed, and something newer of ours has taken its place.
    */
-  async #wasCommittedBefore(slot: Slot, save: Save, head: ObjectHead | undefined): Promise<boolean> {
+  async #wasCommittedBefore(
+    slot: Slot,
+    save: Save,
+    head: ObjectHead | undefined,
+  ): Promise<boolean> {
     if (head === undefined || save.content.partCount === 0) return false;
     if ((await this.#engine.spill.listParts(save.record.id)).length > 0) return false;
-    this.#engine.log.warn({ key: slot.key, save: save.record.id }, "A save that had been committed came back after a crash: dropped");
+    this.#engine.log.warn(
+      { key: slot.key, save: save.record.id },
+      "A save that had been committed came back after a crash: dropped",
+    );
     await this.#remove(slot, save, []);
     return true;
   }
@@ -82,9 +106,18 @@ export class Publication {
     await this.#move(save, { kind: "complete", token });
     step("save.completing");
     const only = save.content.part(toPartNumber(1));
-    const path = "rev" in only && save.content.size > 0 ? save.content.pathOf(toPartNumber(1), only.rev) : undefined;
+    const path =
+      "rev" in only && save.content.size > 0
+        ? save.content.pathOf(toPartNumber(1), only.rev)
+        : undefined;
     const { etag } = await this.#engine.sender.put(
-      { key: slot.key, path, size: save.content.size, sha256, metadata: toMetadata(save.record.attributes, token) },
+      {
+        key: slot.key,
+        path,
+        size: save.content.size,
+        sha256,
+        metadata: toMetadata(save.record.attributes, token),
+      },
       orderOf(save),
       this.#engine.stop,
     );
@@ -102,7 +135,9 @@ export class Publication {
   async #completeParts(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
     const [first, ...rest] = save.content.partNumbers();
     invariant(first !== undefined && rest.length > 0, "a multipart save has parts");
-    await Promise.all(rest.map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)));
+    await Promise.all(
+      rest.map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)),
+    );
     await this.#transfer.ensure(slot, save, first, signal);
     const { upload } = slot;
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
@@ -120,7 +155,8 @@ export class Publication {
       await Promise.all([...upload.attempts.values()].map((attempt) => attempt.done));
       return false;
     }
-    if (!save.content.partNumbers().every((partNumber) => isHeld(save, upload, partNumber))) return false;
+    if (!save.content.partNumbers().every((partNumber) => isHeld(save, upload, partNumber)))
+      return false;
     if (!upload.record.doubt) return true;
     const listed = await this.#listParts(slot, upload, signal);
     if (listed === undefined) return false;
@@ -140,9 +176,16 @@ export class Publication {
     return wrong.length === 0;
   }
 
-  async #listParts(slot: Slot, upload: Upload, signal: AbortSignal): Promise<Map<PartNumber, { etag: Etag; size: number }> | undefined> {
+  async #listParts(
+    slot: Slot,
+    upload: Upload,
+    signal: AbortSignal,
+  ): Promise<Map<PartNumber, { etag: Etag; size: number }> | undefined> {
     try {
-      const parts = await this.#engine.store.listParts({ key: slot.key, uploadId: upload.record.uploadId }, signal);
+      const parts = await this.#engine.store.listParts(
+        { key: slot.key, uploadId: upload.record.uploadId },
+        signal,
+      );
       return new Map(parts.map(({ partNumber, etag, size }) => [partNumber, { etag, size }]));
     } catch (error) {
       if (codeOf(error) !== "NoSuchUpload") throw error;
@@ -152,14 +195,24 @@ export class Publication {
   }
 
   /** Parts that were copied are only right if the object they came from was the same all the time. */
-  async #sourceIsUnchanged(slot: Slot, save: Save, upload: Upload, signal: AbortSignal): Promise<boolean> {
+  async #sourceIsUnchanged(
+    slot: Slot,
+    save: Save,
+    upload: Upload,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (upload.copiedFrom === undefined) return true;
     const head = await this.#engine.store.head(slot.key, signal);
     if (head?.etag === upload.copiedFrom) return true;
     await this.#transfer.forget(slot, upload, { abort: true });
-    const needed = save.content.partNumbers().some((partNumber) => save.content.part(partNumber).kind === "base");
+    const needed = save.content
+      .partNumbers()
+      .some((partNumber) => save.content.part(partNumber).kind === "base");
     if (needed)
-      throw new KodomountError("Conflict", `Another client has changed ${slot.key} while it was being modified here: see 'kodomount uploads'`);
+      throw new KodomountError(
+        "Conflict",
+        `Another client has changed ${slot.key} while it was being modified here: see 'kodomount uploads'`,
+      );
     return false;
   }
 
@@ -182,14 +235,22 @@ export class Publication {
     const head = await this.#verify(slot, save, upload, failure === undefined);
     if (head !== undefined && isOf(head, save, upload)) return this.#commit(slot, save, head.etag);
     if (failure === undefined && head !== undefined && (await this.#isForeign(slot, save, head))) {
-      this.#engine.log.warn({ key: slot.key }, `${slot.key} was published, and overwritten by another client right after`);
+      this.#engine.log.warn(
+        { key: slot.key },
+        `${slot.key} was published, and overwritten by another client right after`,
+      );
       return this.#remove(slot, save, [{ del: "object", key: slot.key }]);
     }
     await this.#afterFailedComplete(slot, save, upload, failure);
   }
 
   /** What HEAD says. After a success it is asked several times until it shows what was made: some stores lag. */
-  async #verify(slot: Slot, save: Save, upload: Upload, expected: boolean): Promise<ObjectHead | undefined> {
+  async #verify(
+    slot: Slot,
+    save: Save,
+    upload: Upload,
+    expected: boolean,
+  ): Promise<ObjectHead | undefined> {
     const { store, clock, stop } = this.#engine;
     for (let tries = expected ? VERIFY_TRIES : 1; ; tries -= 1) {
       const head = await store.head(slot.key, stop);
@@ -204,13 +265,23 @@ export class Publication {
     return judge(seen(head), { tokens: [], size: 0 }, save.record.base, known?.etag) === "conflict";
   }
 
-  async #afterFailedComplete(slot: Slot, save: Save, upload: Upload, failure: unknown): Promise<void> {
+  async #afterFailedComplete(
+    slot: Slot,
+    save: Save,
+    upload: Upload,
+    failure: unknown,
+  ): Promise<void> {
     const code = failure === undefined ? undefined : codeOf(failure);
-    if (failure !== undefined) this.#engine.log.warn({ key: slot.key, err: failure }, `Complete of ${slot.key} failed: ${describe(failure)}`);
+    if (failure !== undefined)
+      this.#engine.log.warn(
+        { key: slot.key, err: failure },
+        `Complete of ${slot.key} failed: ${describe(failure)}`,
+      );
     // Its outcome is known to be "not visible", unless somebody else has written since: the next run looks.
     slot.look = true;
     await this.#move(save, { kind: "settle" });
-    if (code === undefined || code === "NoSuchUpload") return this.#transfer.forget(slot, upload, { abort: false });
+    if (code === undefined || code === "NoSuchUpload")
+      return this.#transfer.forget(slot, upload, { abort: false });
     if (code === "BadPart" && !upload.record.doubt) return this.#transfer.doubt(upload);
     if (failure instanceof KodomountError && failure.retryable) return this.#transfer.doubt(upload);
     throw failure;
@@ -219,7 +290,9 @@ export class Publication {
   /** Whoever wants a copy of what is at this key must have it before it is replaced. */
   async #noCopyOf(slot: Slot, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const copier = [...this.#engine.slots.values()].find(({ want }) => want?.kind === "copy" && want.from === slot.key);
+      const copier = [...this.#engine.slots.values()].find(
+        ({ want }) => want?.kind === "copy" && want.from === slot.key,
+      );
       if (copier === undefined) return;
       await copier.changed.wait(signal);
     }
@@ -230,10 +303,18 @@ export class Publication {
     const { attributes } = save.record;
     const parts = save.content.partNumbers().map((partNumber) => {
       const part = save.content.part(partNumber);
-      const sha256 = part.kind === "sealed" ? part.sha256 : (slot.upload?.acks.get(partNumber)?.sha256 ?? "");
+      const sha256 =
+        part.kind === "sealed" ? part.sha256 : (slot.upload?.acks.get(partNumber)?.sha256 ?? "");
       return { sha256, size: save.content.extent(partNumber).size };
     });
-    const object: ObjectRecord = { key: slot.key, etag, size: save.content.size, attributes, parts, plan };
+    const object: ObjectRecord = {
+      key: slot.key,
+      etag,
+      size: save.content.size,
+      attributes,
+      parts,
+      plan,
+    };
     const changes: Change[] = [{ put: "object", record: object }];
     if (slot.open !== undefined) {
       // What is being written now was begun on top of this save: its untouched ranges are this object's.
@@ -253,7 +334,8 @@ export class Publication {
     if (upload !== undefined) {
       slot.upload = undefined;
       const ending = [...upload.attempts.values()].map(({ done }) => done);
-      if (upload.record.token !== completed) this.#engine.aborts.add(slot.key, upload.record.uploadId, ending);
+      if (upload.record.token !== completed)
+        this.#engine.aborts.add(slot.key, upload.record.uploadId, ending);
       const { key, uploadId, token } = upload.record;
       changes.push({ del: "upload", key, uploadId });
       if (token !== completed) changes.push({ put: "abort", key, uploadId });
@@ -278,7 +360,9 @@ export class Publication {
 }
 
 /** SHA-256 of the empty string. */
-const SHA256_OF_NOTHING: Sha256 = toSha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+const SHA256_OF_NOTHING: Sha256 = toSha256(
+  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+);
 
 /** The place of a closed save in the order of closes. */
 export function orderOf(save: Save): number {
@@ -291,7 +375,9 @@ function isHeld(save: Save, upload: Upload, partNumber: PartNumber): boolean {
   const part = save.content.part(partNumber);
   const ack = upload.acks.get(partNumber);
   if (part.kind === "sealed") return ack?.sha256 === part.sha256 && ack.size === part.size;
-  return part.kind === "base" && ack !== undefined && ack.size === save.content.extent(partNumber).size;
+  return (
+    part.kind === "base" && ack !== undefined && ack.size === save.content.extent(partNumber).size
+  );
 }
 
 function isOf(head: ObjectHead, save: Save, upload: Upload): boolean {

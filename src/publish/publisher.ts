@@ -68,10 +68,21 @@ export class Publisher {
    * A new open save at `key`. An interrupted one of the same key is dropped, its upload is taken over.
    * @returns undefined when `origin` is a save that has been committed meanwhile: look again.
    */
-  async begin(key: Key, ino: Ino, attributes: Attributes, origin: Origin, reply?: ReplyRecord): Promise<Save | undefined> {
+  async begin(
+    key: Key,
+    ino: Ino,
+    attributes: Attributes,
+    origin: Origin,
+    reply?: ReplyRecord,
+  ): Promise<Save | undefined> {
     const slot = this.#slotOf(key);
     invariant(slot.open === undefined, `only one open save at ${key}`);
-    const base: Base = origin.kind === "empty" ? origin.base : origin.kind === "save" ? origin.save.record.base : origin;
+    const base: Base =
+      origin.kind === "empty"
+        ? origin.base
+        : origin.kind === "save"
+          ? origin.save.record.base
+          : origin;
     const record: SaveRecord = {
       id: newSaveId(),
       key,
@@ -127,14 +138,20 @@ export class Publisher {
     if (save.record.state.kind !== "open") return;
     save.record = save.after({ kind: "refuse", why: codeOf(error) });
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
-    this.#engine.log.error({ key: save.record.key, err: error }, `${save.record.key} cannot be saved: ${describe(error)}`);
+    this.#engine.log.error(
+      { key: save.record.key, err: error },
+      `${save.record.key} cannot be saved: ${describe(error)}`,
+    );
   }
 
   /** What was written so far survives a loss of power; nobody is promised that it is published. */
   async sync(save: Save): Promise<void> {
     await save.content.sync();
     save.record = { ...save.record, size: save.content.size };
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...this.#partChanges(save)], { sync: true });
+    await this.#engine.catalog.apply(
+      [{ put: "save", record: save.record }, ...this.#partChanges(save)],
+      { sync: true },
+    );
   }
 
   /** An fsync of its writer was answered: its content is closed as it is then, even if the writer is killed later. */
@@ -169,11 +186,21 @@ export class Publisher {
     await save.content.freezeAll();
     save.abandon.abort();
     const slot = this.#slotOf(save.record.key);
-    save.record = save.after({ kind: "interrupt", since: this.#engine.clock.now(), size: save.content.size });
+    save.record = save.after({
+      kind: "interrupt",
+      since: this.#engine.clock.now(),
+      size: save.content.size,
+    });
     if (slot.open === save) slot.open = undefined;
     slot.interrupted = save;
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...this.#partChanges(save)], { sync: false });
-    this.#engine.log.warn({ key: slot.key, save: save.record.id }, `The writer of ${slot.key} died: what it wrote is kept, not published; see 'kodomount uploads'`);
+    await this.#engine.catalog.apply(
+      [{ put: "save", record: save.record }, ...this.#partChanges(save)],
+      { sync: false },
+    );
+    this.#engine.log.warn(
+      { key: slot.key, save: save.record.id },
+      `The writer of ${slot.key} died: what it wrote is kept, not published; see 'kodomount uploads'`,
+    );
     slot.changed.notify();
     this.#driver.wake(slot);
   }
@@ -220,9 +247,11 @@ export class Publisher {
     const destination = this.#slotOf(to);
     const wasCopy = source.want?.kind === "copy";
     const changes = this.#clear(destination);
-    if (source.open !== undefined || source.closed !== undefined) changes.push(...this.#moveSaves(source, destination, target));
+    if (source.open !== undefined || source.closed !== undefined)
+      changes.push(...this.#moveSaves(source, destination, target));
     else changes.push(...this.#moveObject(source, destination, object));
-    if (object !== undefined || wasCopy) changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
+    if (object !== undefined || wasCopy)
+      changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
     return changes;
   }
 
@@ -237,7 +266,8 @@ export class Publisher {
       this.#drop(slot.interrupted);
       slot.interrupted = undefined;
     }
-    if (object !== undefined || copied) changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
+    if (object !== undefined || copied)
+      changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
     return changes;
   }
 
@@ -261,14 +291,21 @@ export class Publisher {
       const place = this.#engine.order.take(parentKey(slot.key), state.closedAt);
       const closed = save.after({ kind: "unpark" });
       invariant(closed.state.kind === "closed", "an unparked save is closed");
-      save.record = { ...closed, base: { kind: "absent" }, state: { ...closed.state, order: place, closedAt: this.#engine.clock.now() } };
+      save.record = {
+        ...closed,
+        base: { kind: "absent" },
+        state: { ...closed.state, order: place, closedAt: this.#engine.clock.now() },
+      };
       slot.look = false;
       await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: true });
       return this.#driver.wake(slot);
     }
     if (kind === "publish" && state.kind === "interrupted") {
       if (slot.open !== undefined || slot.closed !== undefined)
-        throw new KodomountError("Busy", `${slot.key} is being saved anew: that will replace the interrupted one`);
+        throw new KodomountError(
+          "Busy",
+          `${slot.key} is being saved anew: that will replace the interrupted one`,
+        );
       slot.interrupted = undefined;
       return this.close(save, { durable: true });
     }
@@ -321,10 +358,12 @@ export class Publisher {
       save: id,
       plan: this.#engine.plan,
       spill: this.#engine.spill,
-      readBase: (offset, length, signal) => this.#readBase(current()?.record ?? record, { offset, length }, signal),
+      readBase: (offset, length, signal) =>
+        this.#readBase(current()?.record ?? record, { offset, length }, signal),
       onChange: (partNumber) => {
         const save = current();
-        const attempt = save && this.find(save.record.key)?.upload?.attempts.get(toPartNumber(partNumber));
+        const attempt =
+          save && this.find(save.record.key)?.upload?.attempts.get(toPartNumber(partNumber));
         attempt?.abort.abort();
       },
       onFrozen: () => {
@@ -334,18 +373,35 @@ export class Publisher {
     });
   }
 
-  async #readBase(record: SaveRecord, range: { offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array> {
+  async #readBase(
+    record: SaveRecord,
+    range: { offset: number; length: number },
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
     const { base, key } = record;
     invariant(base.kind === "object", `${key} has an object underneath`);
     try {
       return (await this.#engine.store.get({ key, range, etag: base.etag }, signal)).bytes;
     } catch (error) {
-      if (!(error instanceof KodomountError) || (error.code !== "PreconditionFailed" && error.code !== "NotFound")) throw error;
-      throw new KodomountError("Stale", `${key} was changed by another client while it was being modified here`, { cause: error });
+      if (
+        !(error instanceof KodomountError) ||
+        (error.code !== "PreconditionFailed" && error.code !== "NotFound")
+      )
+        throw error;
+      throw new KodomountError(
+        "Stale",
+        `${key} was changed by another client while it was being modified here`,
+        { cause: error },
+      );
     }
   }
 
-  async #start(slot: Slot, save: Save, origin: Origin, reply: ReplyRecord | undefined): Promise<boolean> {
+  async #start(
+    slot: Slot,
+    save: Save,
+    origin: Origin,
+    reply: ReplyRecord | undefined,
+  ): Promise<boolean> {
     const { record, content } = save;
     const changes: Change[] = [{ put: "save", record }];
     if (slot.interrupted !== undefined) {
@@ -357,7 +413,11 @@ export class Publisher {
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
     await this.#engine.catalog.apply(changes, { sync: false });
     step("save.created");
-    await this.#engine.spill.createSave(record.id, { key: record.key, ino: record.ino, attributes: record.attributes });
+    await this.#engine.spill.createSave(record.id, {
+      key: record.key,
+      ino: record.ino,
+      attributes: record.attributes,
+    });
     if (origin.kind === "object") {
       content.startFromBase(origin.size);
       await this.#engine.catalog.apply(this.#partChanges(save), { sync: false });
@@ -372,7 +432,11 @@ export class Publisher {
     const closedAt = clock.now();
     const place = order.take(parentKey(slot.key), closedAt);
     save.record = save.after({ kind: "close", size: save.content.size, closedAt, order: place });
-    const changes: Change[] = [{ put: "save", record: save.record }, ...this.#partChanges(save), { del: "want", key: slot.key }];
+    const changes: Change[] = [
+      { put: "save", record: save.record },
+      ...this.#partChanges(save),
+      { del: "want", key: slot.key },
+    ];
     if (slot.closed !== undefined) changes.push(...this.#dropChanges(slot.closed));
     return changes;
   }
@@ -383,9 +447,17 @@ export class Publisher {
     for (const partNumber of save.content.partNumbers()) {
       const part = save.content.part(partNumber);
       if (part.kind === "hole") continue;
-      const size = part.kind === "written" ? save.content.extent(partNumber).size : part.kind === "base" ? 0 : part.size;
+      const size =
+        part.kind === "written"
+          ? save.content.extent(partNumber).size
+          : part.kind === "base"
+            ? 0
+            : part.size;
       const sha256 = part.kind === "sealed" ? { sha256: part.sha256 } : {};
-      const content = part.kind === "base" ? ({ kind: "base" } as const) : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
+      const content =
+        part.kind === "base"
+          ? ({ kind: "base" } as const)
+          : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
       changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
     }
     return changes;
@@ -404,7 +476,9 @@ export class Publisher {
     this.#engine.saves.delete(save.record.id);
     const { state, key } = save.record;
     if ("order" in state) this.#engine.order.leave(state.order, parentKey(key));
-    this.#engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
+    this.#engine.background.run(`freeing the spill of ${save.record.id}`, () =>
+      save.content.free(),
+    );
   }
 
   /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
@@ -432,7 +506,11 @@ export class Publisher {
     for (const attempt of upload.attempts.values()) attempt.abort.abort();
     slot.upload = undefined;
     const { key, uploadId } = upload.record;
-    this.#engine.aborts.add(key, uploadId, [...upload.attempts.values()].map((attempt) => attempt.done));
+    this.#engine.aborts.add(
+      key,
+      uploadId,
+      [...upload.attempts.values()].map((attempt) => attempt.done),
+    );
     return [
       { del: "upload", key, uploadId },
       { put: "abort", key, uploadId },
@@ -453,7 +531,8 @@ export class Publisher {
       source[which] = undefined;
       const place = this.#replace(save, source.key, destination.key);
       // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
-      const base: Base = target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
+      const base: Base =
+        target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
       save.record = { ...save.record, ...place, key: destination.key, base };
       destination[which] = save;
       changes.push({ put: "save", record: save.record });
@@ -468,7 +547,11 @@ export class Publisher {
     return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
   }
 
-  #moveObject(source: Slot, destination: Slot, object: { etag: Etag; size: number; attributes?: Attributes } | undefined): Change[] {
+  #moveObject(
+    source: Slot,
+    destination: Slot,
+    object: { etag: Etag; size: number; attributes?: Attributes } | undefined,
+  ): Change[] {
     const { order, clock } = this.#engine;
     const place = (): number => order.take(parentKey(destination.key), clock.now());
     const { want } = source;
@@ -481,19 +564,31 @@ export class Publisher {
       }
       return this.#setWant(destination, { ...want, order: place() });
     }
-    if (object === undefined) throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
-    return this.#setWant(destination, { kind: "copy", from: source.key, ...object, order: place() });
+    if (object === undefined)
+      throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
+    return this.#setWant(destination, {
+      kind: "copy",
+      from: source.key,
+      ...object,
+      order: place(),
+    });
   }
 
   /** A completing request is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
   async #notCompleting(...keys: Key[]): Promise<void> {
     const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
     for (const key of keys)
-      for (let slot = this.find(key); slot?.closed?.record.state.kind === "completing"; slot = this.find(key)) {
+      for (
+        let slot = this.find(key);
+        slot?.closed?.record.state.kind === "completing";
+        slot = this.find(key)
+      ) {
         try {
           await slot.changed.wait(deadline);
         } catch (error) {
-          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, { cause: error });
+          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
+            cause: error,
+          });
         }
       }
   }
@@ -510,5 +605,8 @@ function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {
 }
 
 function parkedError(slot: Slot, why: import("../base/mod.ts").Code): KodomountError {
-  return new KodomountError(why, `${slot.key} is kept but cannot be published: ${slot.lastError ?? describe(why)}; see 'kodomount uploads'`);
+  return new KodomountError(
+    why,
+    `${slot.key} is kept but cannot be published: ${slot.lastError ?? describe(why)}; see 'kodomount uploads'`,
+  );
 }

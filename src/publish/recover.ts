@@ -25,9 +25,15 @@ const UPLOAD_KEEP_MS = 6 * 24 * 3600_000;
  * Enters everything in `contents`. Saves that were open have lost their writer: they are interrupted now.
  * @param trusted the machine has not lost power since: hashes that were not synced are believed.
  */
-export async function recover(engine: Engine, publisher: Publisher, contents: CatalogContents, trusted: boolean): Promise<void> {
+export async function recover(
+  engine: Engine,
+  publisher: Publisher,
+  contents: CatalogContents,
+  trusted: boolean,
+): Promise<void> {
   const parts = groupBy(contents.parts, (record) => record.save);
-  for (const record of [...contents.saves].sort(byOrder)) await enterSave(engine, publisher, { record, parts: parts.get(record.id) ?? [], trusted });
+  for (const record of [...contents.saves].sort(byOrder))
+    await enterSave(engine, publisher, { record, parts: parts.get(record.id) ?? [], trusted });
   enterUploads(engine, publisher, contents);
   for (const { key, want } of contents.wants) {
     const slot = publisher.slotOf(key);
@@ -41,7 +47,8 @@ export async function recover(engine: Engine, publisher: Publisher, contents: Ca
 }
 
 function byOrder(a: SaveRecord, b: SaveRecord): number {
-  const order = ({ state }: SaveRecord): number => ("order" in state ? state.order : Number.MAX_SAFE_INTEGER);
+  const order = ({ state }: SaveRecord): number =>
+    "order" in state ? state.order : Number.MAX_SAFE_INTEGER;
   return order(a) - order(b);
 }
 
@@ -72,7 +79,8 @@ async function enterSave(
 function enterState(engine: Engine, save: Save): void {
   const { state, key } = save.record;
   invariant(state.kind !== "open" && state.kind !== "refused", "nothing is open after a restart");
-  if (state.kind === "closed" || state.kind === "completing") engine.order.restore(state.order, parentKey(key), state.closedAt);
+  if (state.kind === "closed" || state.kind === "completing")
+    engine.order.restore(state.order, parentKey(key), state.closedAt);
 }
 
 /**
@@ -86,10 +94,12 @@ async function restoredParts(
 ): Promise<{ size: number; parts: Map<PartNumber, PartContent> }> {
   const { record } = found;
   const parts = new Map<PartNumber, PartContent>();
-  for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content, found.trusted));
+  for (const { partNumber, content } of found.parts)
+    parts.set(partNumber, restoredPart(content, found.trusted));
   if (!wasOpen) return { size: record.size, parts };
   let { size } = record;
-  if (record.base.kind === "object" && [...parts.values()].some((part) => part.kind === "base")) size = Math.max(size, record.base.size);
+  if (record.base.kind === "object" && [...parts.values()].some((part) => part.kind === "base"))
+    size = Math.max(size, record.base.size);
   for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
     const known = parts.get(ref.partNumber);
     if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;
@@ -114,14 +124,18 @@ function enterUploads(engine: Engine, publisher: Publisher, contents: CatalogCon
   const acks = groupBy(contents.acks, ({ uploadId }) => uploadId);
   for (const record of [...contents.uploads].sort((a, b) => b.createdAt - a.createdAt)) {
     const slot = publisher.slotOf(record.key);
-    const needed = slot.closed !== undefined || engine.clock.now() - record.createdAt < UPLOAD_KEEP_MS;
+    const needed =
+      slot.closed !== undefined || engine.clock.now() - record.createdAt < UPLOAD_KEEP_MS;
     if (slot.upload === undefined && needed && samePlan(record.plan, engine.plan)) {
       // What was under way when we ended may still land.
       const held = (acks.get(record.uploadId) ?? []).map((ack) => [ack.partNumber, ack] as const);
       slot.upload = new Upload({ ...record, doubt: true }, held);
     } else {
       const { key, uploadId } = record;
-      const changes = [{ del: "upload", key, uploadId } as const, { put: "abort", key, uploadId } as const];
+      const changes = [
+        { del: "upload", key, uploadId } as const,
+        { put: "abort", key, uploadId } as const,
+      ];
       engine.background.run(`forgetting an upload of ${key}`, async () => {
         await engine.catalog.apply(changes, { sync: false });
         engine.aborts.add(key, uploadId);
@@ -133,7 +147,8 @@ function enterUploads(engine: Engine, publisher: Publisher, contents: CatalogCon
 /** Spill without a record was begun by a save whose record no promise had made durable. */
 async function dropOrphans(engine: Engine, contents: CatalogContents): Promise<void> {
   const known = new Set<SaveId>(contents.saves.map(({ id }) => id));
-  for (const id of await engine.spill.listSaves()) if (!known.has(id)) await dropOrphan(engine, id, engine.log);
+  for (const id of await engine.spill.listSaves())
+    if (!known.has(id)) await dropOrphan(engine, id, engine.log);
 }
 
 async function dropOrphan(engine: Engine, id: SaveId, log: Log): Promise<void> {

@@ -22,13 +22,20 @@ export class Save {
 
   /** The record after `event`; nothing is changed yet. */
   after(event: SaveEvent): SaveRecord {
-    return { ...this.record, size: "size" in event ? event.size : this.record.size, state: transition(this.record.state, event) };
+    return {
+      ...this.record,
+      size: "size" in event ? event.size : this.record.size,
+      state: transition(this.record.state, event),
+    };
   }
 
   /** @throws what a write or close of it must answer: it was refused, or its first failure was. */
   assertAccepted(): void {
     const { state } = this.record;
     if (state.kind === "refused")
-      throw new KodomountError(state.why, `This file cannot be saved any more: ${state.why}; see 'kodomount uploads'`);
+      throw new KodomountError(
+        state.why,
+        `This file cannot be saved any more: ${state.why}; see 'kodomount uploads'`,
+      );
   }
 }

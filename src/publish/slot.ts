@@ -31,7 +31,15 @@ export class Slot {
   }
 
   get isEmpty(): boolean {
-    return !(this.open || this.closed || this.interrupted || this.want || this.upload || this.creating || this.driving);
+    return !(
+      this.open ||
+      this.closed ||
+      this.interrupted ||
+      this.want ||
+      this.upload ||
+      this.creating ||
+      this.driving
+    );
   }
 
   /** The save whose content a reader of this key sees, if one is pending. */

@@ -31,7 +31,9 @@ export interface PublisherOptions {
 }
 
 /** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
-export async function startPublisher(options: PublisherOptions): Promise<{ publisher: Publisher; stop: () => Promise<void> }> {
+export async function startPublisher(
+  options: PublisherOptions,
+): Promise<{ publisher: Publisher; stop: () => Promise<void> }> {
   const { lagMs, trusted, ...rest } = options;
   const stopping = new AbortController();
   const engine: Engine & { aborts: Aborts } = {

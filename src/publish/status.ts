@@ -25,7 +25,8 @@ export interface Pending {
 export function listPending(engine: Engine): Pending[] {
   const pending: Pending[] = [];
   for (const slot of engine.slots.values()) {
-    for (const save of [slot.closed, slot.open, slot.interrupted]) if (save !== undefined) pending.push(ofSave(slot, save));
+    for (const save of [slot.closed, slot.open, slot.interrupted])
+      if (save !== undefined) pending.push(ofSave(slot, save));
     if (slot.want !== undefined) pending.push(ofWant(slot, slot.want));
   }
   return pending;
@@ -38,11 +39,15 @@ function ofSave(slot: Slot, save: Save): Pending {
     save: save.record.id,
     state: state.kind,
     size: save.content.size,
-    partsAcknowledged: slot.upload === undefined ? 0 : Math.min(slot.upload.acks.size, save.content.partCount),
+    partsAcknowledged:
+      slot.upload === undefined ? 0 : Math.min(slot.upload.acks.size, save.content.partCount),
     partsTotal: save.content.partCount,
     since: "closedAt" in state ? state.closedAt : "since" in state ? state.since : undefined,
     promised: "closedAt" in state,
-    error: "why" in state ? `${state.why}${slot.lastError === undefined ? "" : `: ${slot.lastError}`}` : slot.lastError,
+    error:
+      "why" in state
+        ? `${state.why}${slot.lastError === undefined ? "" : `: ${slot.lastError}`}`
+        : slot.lastError,
   };
 }
 

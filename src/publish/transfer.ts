@@ -1,13 +1,21 @@
 // Brings parts of a save to the upload of its key. `ensure` is the one path for first send, retry, resume, re-run,
 // rewrite and overwrite: it ends when the store has acknowledged the part as it is now.
 
-import { codeOf, describe, invariant, KodomountError, step, toError, unreachable } from "../base/mod.ts";
+import {
+  codeOf,
+  describe,
+  invariant,
+  KodomountError,
+  step,
+  toError,
+  unreachable,
+} from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import {
   type Acknowledgement,
   type CopySource,
-  ensurePart,
   type Etag,
+  ensurePart,
   type PartNumber,
   type Sealed,
   samePlan,
@@ -21,11 +29,15 @@ import type { Slot } from "./slot.ts";
 import { type Attempt, Upload } from "./upload.ts";
 
 /** A part in a form that can be sent: sealed in the spill, or an unchanged range of the object underneath. */
-type Target = Sealed | { readonly kind: "base"; readonly etag: Etag; readonly offset: number; readonly size: number };
+type Target =
+  | Sealed
+  | { readonly kind: "base"; readonly etag: Etag; readonly offset: number; readonly size: number };
 
 /** What tells two targets apart. A copied range has no hash of its own: the source's version and range stand for it. */
 function identityOf(target: Target): string {
-  return target.kind === "sealed" ? target.sha256 : `copy:${target.etag}:${target.offset}+${target.size}`;
+  return target.kind === "sealed"
+    ? target.sha256
+    : `copy:${target.etag}:${target.offset}+${target.size}`;
 }
 
 const BAD_DIGESTS_MAX = 5;
@@ -43,7 +55,8 @@ export class Transfer {
    */
   async ensure(slot: Slot, save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<void> {
     for (;;) {
-      if (signal.aborted) throw new KodomountError("Interrupted", "The save is not being sent any more");
+      if (signal.aborted)
+        throw new KodomountError("Interrupted", "The save is not being sent any more");
       const target = await this.#target(save, partNumber, signal);
       if (target === undefined) return;
       const upload = await this.#uploadOf(slot, save, signal);
@@ -53,7 +66,8 @@ export class Transfer {
         continue;
       }
       const held = upload.acks.get(partNumber);
-      if (held !== undefined && held.sha256 === identityOf(target) && held.size === target.size) return;
+      if (held !== undefined && held.sha256 === identityOf(target) && held.size === target.size)
+        return;
       await this.#attempt(slot, save, { upload, partNumber, target, held }, signal);
     }
   }
@@ -65,9 +79,20 @@ export class Transfer {
     if (content.kind !== "frozen") return undefined;
     const { rev, size } = content;
     try {
-      const sha256 = await this.#engine.sender.hash({ path: save.content.pathOf(partNumber, rev), size }, signal);
+      const sha256 = await this.#engine.sender.hash(
+        { path: save.content.pathOf(partNumber, rev), size },
+        signal,
+      );
       const sealed = save.content.seal(partNumber, rev, sha256);
-      if (sealed !== undefined) await this.#record({ put: "part", record: { save: save.record.id, partNumber, content: { ...spillContent(sealed), sha256 } } });
+      if (sealed !== undefined)
+        await this.#record({
+          put: "part",
+          record: {
+            save: save.record.id,
+            partNumber,
+            content: { ...spillContent(sealed), sha256 },
+          },
+        });
       return sealed;
     } catch (error) {
       const now = save.content.part(partNumber);
@@ -84,7 +109,12 @@ export class Transfer {
     const changes: Change[] = [{ del: "upload", key, uploadId }];
     if (options.abort) changes.push({ put: "abort", key, uploadId });
     await this.#record(...changes);
-    if (options.abort) this.#engine.aborts.add(key, uploadId, [...upload.attempts.values()].map(({ done }) => done));
+    if (options.abort)
+      this.#engine.aborts.add(
+        key,
+        uploadId,
+        [...upload.attempts.values()].map(({ done }) => done),
+      );
   }
 
   /** From now on ListParts must agree before Complete. */
@@ -94,7 +124,11 @@ export class Transfer {
     await this.#record({ put: "upload", record: upload.record });
   }
 
-  async #target(save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<Target | undefined> {
+  async #target(
+    save: Save,
+    partNumber: PartNumber,
+    signal: AbortSignal,
+  ): Promise<Target | undefined> {
     const content = save.content.part(partNumber);
     switch (content.kind) {
       case "hole":
@@ -115,7 +149,8 @@ export class Transfer {
   }
 
   async #uploadOf(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
-    if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan)) return slot.upload;
+    if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan))
+      return slot.upload;
     if (slot.upload !== undefined) await this.forget(slot, slot.upload, { abort: true });
     slot.creating ??= this.#create(slot, save, signal).finally(() => {
       slot.creating = undefined;
@@ -148,7 +183,12 @@ export class Transfer {
   async #attempt(
     slot: Slot,
     save: Save,
-    part: { upload: Upload; partNumber: PartNumber; target: Target; held: Acknowledgement | undefined },
+    part: {
+      upload: Upload;
+      partNumber: PartNumber;
+      target: Target;
+      held: Acknowledgement | undefined;
+    },
     signal: AbortSignal,
   ): Promise<void> {
     const { upload, partNumber, target } = part;
@@ -172,18 +212,30 @@ export class Transfer {
   async #perform(
     slot: Slot,
     save: Save,
-    part: { upload: Upload; partNumber: PartNumber; target: Target; held: Acknowledgement | undefined },
+    part: {
+      upload: Upload;
+      partNumber: PartNumber;
+      target: Target;
+      held: Acknowledgement | undefined;
+    },
     signal: AbortSignal,
   ): Promise<void> {
     const { upload, partNumber, target, held } = part;
     const source = await this.#copySource(slot, upload);
     const action =
-      target.kind === "base" ? { kind: "copy" as const, etag: target.etag } : ensurePart(partNumber, target, held, source);
+      target.kind === "base"
+        ? { kind: "copy" as const, etag: target.etag }
+        : ensurePart(partNumber, target, held, source);
     switch (action.kind) {
       case "have":
         return;
       case "copy":
-        return this.#acknowledge(upload, partNumber, target, await this.#copy(slot, save, part, action.etag, signal));
+        return this.#acknowledge(
+          upload,
+          partNumber,
+          target,
+          await this.#copy(slot, save, part, action.etag, signal),
+        );
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
         const { etag } = await this.#engine.sender.uploadPart(
@@ -205,10 +257,18 @@ export class Transfer {
     }
   }
 
-  async #acknowledge(upload: Upload, partNumber: PartNumber, target: Target, etag: Etag): Promise<void> {
+  async #acknowledge(
+    upload: Upload,
+    partNumber: PartNumber,
+    target: Target,
+    etag: Etag,
+  ): Promise<void> {
     const ack = { sha256: identityOf(target), size: target.size, etag };
     upload.acks.set(partNumber, ack);
-    await this.#record({ put: "ack", record: { ...ack, uploadId: upload.record.uploadId, partNumber } });
+    await this.#record({
+      put: "ack",
+      record: { ...ack, uploadId: upload.record.uploadId, partNumber },
+    });
     step("part.acknowledged");
   }
 
@@ -232,11 +292,21 @@ export class Transfer {
     if (upload.copiedFrom !== etag) {
       const head = await this.#engine.store.head(slot.key, signal);
       if (head?.etag !== etag)
-        throw new KodomountError("PreconditionFailed", `The object under ${slot.key} is no longer the version that was to be copied`);
+        throw new KodomountError(
+          "PreconditionFailed",
+          `The object under ${slot.key} is no longer the version that was to be copied`,
+        );
       upload.copiedFrom = etag;
     }
     const { offset, size } = save.content.extent(partNumber);
-    const request = { key: slot.key, uploadId: upload.record.uploadId, partNumber, from: slot.key, etag, range: { offset, length: size } };
+    const request = {
+      key: slot.key,
+      uploadId: upload.record.uploadId,
+      partNumber,
+      from: slot.key,
+      etag,
+      range: { offset, length: size },
+    };
     return (await this.#engine.store.copyPart(request, signal)).etag;
   }
 
@@ -253,7 +323,11 @@ export class Transfer {
     if (code === "NoSuchUpload") return this.forget(slot, upload, { abort: false });
     if (target.kind === "base") {
       if (code === "PreconditionFailed" || code === "NotFound")
-        throw new KodomountError("Conflict", `The object under ${slot.key} was changed by somebody else while it was being modified here`, { cause: failure });
+        throw new KodomountError(
+          "Conflict",
+          `The object under ${slot.key} was changed by somebody else while it was being modified here`,
+          { cause: failure },
+        );
       return save.content.materialize(partNumber); // a store that cannot copy: fetch and send
     }
     if (!upload.copyFailed && (await this.#copySource(slot, upload)) !== undefined) {
@@ -271,7 +345,10 @@ export class Transfer {
   }
 
   #rehash(save: Save, partNumber: PartNumber, target: Sealed): Promise<string> {
-    return this.#engine.sender.hash({ path: save.content.pathOf(partNumber, target.rev), size: target.size });
+    return this.#engine.sender.hash({
+      path: save.content.pathOf(partNumber, target.rev),
+      size: target.size,
+    });
   }
 
   async #record(...changes: Change[]): Promise<void> {

@@ -38,46 +38,76 @@ export class Wants {
     if (slot.want !== want) return;
     const source = await store.head(want.from, stop);
     if (source === undefined) {
-      log.warn({ key: slot.key, from: want.from }, `${want.from} is gone: its renaming to ${slot.key} ends here`);
+      log.warn(
+        { key: slot.key, from: want.from },
+        `${want.from} is gone: its renaming to ${slot.key} ends here`,
+      );
       return this.#done(slot, want, []);
     }
     if (source.etag !== want.etag)
-      log.warn({ key: slot.key, from: want.from }, `${want.from} was changed by another client: its newer content is renamed to ${slot.key}`);
+      log.warn(
+        { key: slot.key, from: want.from },
+        `${want.from} was changed by another client: its newer content is renamed to ${slot.key}`,
+      );
     const etag = await this.#copyObject(slot, want, source);
     step("copy.done");
     if (slot.want !== want) return;
     const known = await this.#engine.catalog.findObject(want.from);
-    const parts = known?.etag === source.etag ? known.parts : [];
-    const plan = known?.etag === source.etag ? known.plan : undefined;
+    const same = known?.etag === source.etag ? known : undefined;
+    const { parts, plan } = { parts: same?.parts ?? [], plan: same?.plan };
     const attributes = want.attributes ?? known?.attributes;
     const changes: Change[] = [];
-    if (attributes !== undefined) changes.push({ put: "object", record: { key: slot.key, etag, size: source.size, attributes, parts, plan } });
+    if (attributes !== undefined)
+      changes.push({
+        put: "object",
+        record: { key: slot.key, etag, size: source.size, attributes, parts, plan },
+      });
     await this.#done(slot, want, changes);
   }
 
   async #copyObject(slot: Slot, want: CopyWant, source: ObjectHead): Promise<Etag> {
     const { store, stop, copySizeMax } = this.#engine;
-    const own = want.attributes === undefined ? { [META_SAVE]: newToken() } : toMetadata(want.attributes, newToken());
+    const own =
+      want.attributes === undefined
+        ? { [META_SAVE]: newToken() }
+        : toMetadata(want.attributes, newToken());
     const metadata = { ...source.metadata, ...own };
     if (source.size <= copySizeMax)
-      return (await store.copy({ from: want.from, to: slot.key, etag: source.etag, metadata }, stop)).etag;
+      return (
+        await store.copy({ from: want.from, to: slot.key, etag: source.etag, metadata }, stop)
+      ).etag;
     return this.#copyByParts(slot, want, source, metadata);
   }
 
   /** Larger than one CopyObject takes. An upload that a crash leaves behind holds no bytes of ours and expires. */
-  async #copyByParts(slot: Slot, want: CopyWant, source: ObjectHead, metadata: Record<string, string>): Promise<Etag> {
+  async #copyByParts(
+    slot: Slot,
+    want: CopyWant,
+    source: ObjectHead,
+    metadata: Record<string, string>,
+  ): Promise<Etag> {
     const { store, stop } = this.#engine;
     const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
     const parts = [];
     for (const { partNumber, offset, size } of partsOf(this.#copyPlan(), source.size)) {
       const range = { offset, length: size };
-      const request = { key: slot.key, uploadId, partNumber, from: want.from, etag: source.etag, range };
+      const request = {
+        key: slot.key,
+        uploadId,
+        partNumber,
+        from: want.from,
+        etag: source.etag,
+        range,
+      };
       parts.push({ partNumber, etag: (await store.copyPart(request, stop)).etag });
     }
     await store.complete({ key: slot.key, uploadId, parts }, stop);
     const head = await store.head(slot.key, stop);
     if (head?.metadata[META_SAVE] !== metadata[META_SAVE])
-      throw new KodomountError("Unavailable", `The copy of ${want.from} to ${slot.key} is not visible yet`);
+      throw new KodomountError(
+        "Unavailable",
+        `The copy of ${want.from} to ${slot.key} is not visible yet`,
+      );
     return head.etag;
   }
 
@@ -87,12 +117,17 @@ export class Wants {
 
   async #delete(slot: Slot, want: AbsentWant): Promise<void> {
     const { store, stop, log } = this.#engine;
-    const copier = [...this.#engine.slots.values()].find((other) => other.want?.kind === "copy" && other.want.from === slot.key);
+    const copier = [...this.#engine.slots.values()].find(
+      (other) => other.want?.kind === "copy" && other.want.from === slot.key,
+    );
     if (copier !== undefined) return copier.changed.wait(stop);
     if (slot.look && want.etag !== undefined) {
       const head = await store.head(slot.key, stop);
       if (head !== undefined && head.etag !== want.etag) {
-        log.warn({ key: slot.key }, `${slot.key} was written by another client after it was deleted here: it stays`);
+        log.warn(
+          { key: slot.key },
+          `${slot.key} was written by another client after it was deleted here: it stays`,
+        );
         return this.#done(slot, want, []);
       }
     }

@@ -1,0 +1,230 @@
+// The whole product without FUSE, on the embedded store, in this process: made, stopped, killed (as far as a process can
+// kill a part of itself) and started again by a test.
+
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { Background, silentLog, systemClock } from "../../src/base/mod.ts";
+import { Catalog } from "../../src/catalog/mod.ts";
+import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
+import {
+  createFilesystem,
+  type Filesystem,
+  type KodoFilesystem,
+  type Request,
+} from "../../src/fs/mod.ts";
+import { Loader } from "../../src/load/mod.ts";
+import { type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
+import { type Publisher, startPublisher } from "../../src/publish/mod.ts";
+import { Sender } from "../../src/send/mod.ts";
+import { Spill } from "../../src/spill/mod.ts";
+import {
+  createS3Store,
+  type ObjectStore,
+  type StoreOptions,
+  withRetry,
+} from "../../src/store/mod.ts";
+import { tempDir } from "./temp.ts";
+
+export interface WorldOptions {
+  /** Bytes of the first parts; small ones make many parts of a small file. */
+  readonly partSize?: number;
+  readonly closeMode?: "commit" | "strict" | "local";
+  readonly lagMs?: number;
+  readonly spillLimit?: number;
+  readonly bootId?: string;
+}
+
+const MIB = 1024 * 1024;
+const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
+
+/** A running mount without a kernel. */
+export interface Running {
+  readonly filesystem: Filesystem & KodoFilesystem;
+  readonly publisher: Publisher;
+  readonly catalog: Catalog;
+  readonly spill: Spill;
+  readonly background: Background;
+  /** An orderly end. */
+  stop(): Promise<void>;
+}
+
+/** One bucket and one state directory, over any number of runs. */
+export class World implements AsyncDisposable {
+  readonly emulator: Emulator;
+  readonly stateDir: string;
+  readonly #temp: AsyncDisposable;
+  readonly #options: WorldOptions;
+  readonly #running = new Set<Running>();
+
+  private constructor(parts: {
+    emulator: Emulator;
+    stateDir: string;
+    temp: AsyncDisposable;
+    options: WorldOptions;
+  }) {
+    this.emulator = parts.emulator;
+    this.stateDir = parts.stateDir;
+    this.#temp = parts.temp;
+    this.#options = parts.options;
+  }
+
+  static async create(options: WorldOptions = {}): Promise<World> {
+    const temp = await tempDir();
+    const emulator = await startEmulator({
+      dir: join(temp.path, "bucket"),
+      buckets: ["b"],
+      ...KEYS,
+      region: "test",
+      clock: systemClock,
+      log: silentLog,
+    });
+    return new World({ emulator, stateDir: join(temp.path, "state"), temp, options });
+  }
+
+  get storeOptions(): StoreOptions {
+    return {
+      endpoint: this.emulator.endpoint,
+      region: "test",
+      bucket: "b",
+      prefix: "",
+      provider: PROVIDERS.kodo,
+      credentials: { kind: "static", ...KEYS },
+      connections: 16,
+    };
+  }
+
+  get plan(): PartPlan {
+    return partPlan(this.#options.partSize ?? 1 * MIB, PROVIDERS.kodo);
+  }
+
+  /** A client of its own, to see what is in the bucket. */
+  bucket(): ObjectStore {
+    return createS3Store(this.storeOptions, { clock: systemClock, log: silentLog });
+  }
+
+  async start(): Promise<Running> {
+    const clock = systemClock;
+    const log = silentLog;
+    const background = new Background(log);
+    const {
+      closeMode = "commit",
+      lagMs = 2000,
+      spillLimit = 1024 * MIB,
+      bootId = "boot",
+    } = this.#options;
+    const catalog = await Catalog.open({
+      dir: join(this.stateDir, "catalog"),
+      identity: { endpoint: "test", bucket: "b", prefix: "" },
+      log,
+      clock,
+      bootId,
+    });
+    const spill = await Spill.open({
+      dir: join(this.stateDir, "spill"),
+      limit: spillLimit,
+      log,
+      canFree: () => publisherOf().pending().length > 0,
+    });
+    const store = withRetry(this.bucket(), { clock, log });
+    const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock });
+    const loader = new Loader({
+      store,
+      catalog,
+      log,
+      ttlMs: 5000,
+      defaults: { uid: 0, gid: 0, fileMode: 0o644, directoryMode: 0o755, mtimeMs: 0 },
+    });
+    let filesystem: KodoFilesystem | undefined;
+    let publisher: Publisher | undefined;
+    const publisherOf = (): Publisher => {
+      if (publisher === undefined) throw new Error("not started");
+      return publisher;
+    };
+    const started = await startPublisher({
+      catalog,
+      spill,
+      sender,
+      store,
+      clock,
+      log,
+      background,
+      plan: this.plan,
+      lagMs,
+      copySizeMax: PROVIDERS.kodo.copySizeMax,
+      onObjectChanged: (key) => {
+        loader.forget(key);
+        filesystem?.objectChanged(key);
+      },
+      trusted: true,
+    });
+    publisher = started.publisher;
+    filesystem = createFilesystem({
+      publisher,
+      loader,
+      catalog,
+      clock,
+      log,
+      background,
+      closeMode,
+      readOnly: false,
+      prefix: "",
+      keySizeMax: 1024,
+      threadGroup: async (pid) => pid,
+    });
+    const running: Running = {
+      filesystem,
+      publisher,
+      catalog,
+      spill,
+      background,
+      stop: async () => {
+        if (!this.#running.delete(running)) return;
+        await started.stop();
+        await sender.stop();
+        store.close();
+        await spill.close();
+        await catalog.close();
+      },
+    };
+    this.#running.add(running);
+    return running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const running of [...this.#running]) await running.stop();
+    await this.emulator.stop();
+    await this.#temp[Symbol.asyncDispose]();
+  }
+}
+
+let unique = 1;
+
+/** A request of process 1000, which nobody interrupts unless `signal` says so. */
+export function request(overrides: Partial<Request> = {}): Request {
+  unique += 1;
+  return {
+    unique: String(unique),
+    resent: false,
+    caller: { uid: 0, gid: 0, pid: 1000 },
+    signal: new AbortController().signal,
+    ...overrides,
+  };
+}
+
+export const LIVE_CLOSE = { end: "live", tgid: 1000, heldElsewhere: false } as const;
+
+export function randomContent(size: number): Buffer {
+  return randomBytes(size);
+}
+
+/** Waits until nothing is pending; fails after `timeoutMs`. */
+export async function drained(running: Running, timeoutMs = 20_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  const waiting = (): boolean =>
+    running.publisher.pending().some(({ state }) => state !== "interrupted" && state !== "parked");
+  while (waiting()) {
+    if (performance.now() > end)
+      throw new Error(`still pending: ${JSON.stringify(running.publisher.pending())}`);
+    await systemClock.sleep(10);
+  }
+}
