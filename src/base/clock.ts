@@ -13,6 +13,11 @@ export interface Clock {
   after(ms: number, task: () => void): () => void;
 }
 
+/** In [0, 1), to spread what would otherwise happen at the same moment. */
+export function jitter(): number {
+  return Math.random();
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

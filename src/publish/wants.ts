@@ -103,7 +103,7 @@ export class Wants {
     }
     await store.complete({ key: slot.key, uploadId, parts }, stop);
     const head = await store.head(slot.key, stop);
-    if (head?.metadata[META_SAVE] !== metadata[META_SAVE])
+    if (head === undefined || head.metadata[META_SAVE] !== metadata[META_SAVE])
       throw new KodomountError(
         "Unavailable",
         `The copy of ${want.from} to ${slot.key} is not visible yet`,

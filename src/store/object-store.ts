@@ -73,7 +73,14 @@ export interface ObjectStore {
 
   /** UploadPartCopy of a range of an object of this bucket. @throws `PreconditionFailed`, `NotFound`, `NoSuchUpload`. */
   copyPart(
-    request: { key: Key; uploadId: UploadId; partNumber: PartNumber; from: Key; etag: Etag; range: ByteRange },
+    request: {
+      key: Key;
+      uploadId: UploadId;
+      partNumber: PartNumber;
+      from: Key;
+      etag: Etag;
+      range: ByteRange;
+    },
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }>;
 
@@ -85,7 +92,11 @@ export interface ObjectStore {
    * Asked again after it has succeeded: `NoSuchUpload` at most stores; the caller settles it by HEAD.
    */
   complete(
-    request: { key: Key; uploadId: UploadId; parts: readonly { partNumber: PartNumber; etag: Etag }[] },
+    request: {
+      key: Key;
+      uploadId: UploadId;
+      parts: readonly { partNumber: PartNumber; etag: Etag }[];
+    },
     signal?: AbortSignal,
   ): Promise<void>;
 
@@ -168,5 +179,10 @@ export interface StoreOptions {
 
 /** Where keys come from: fixed ones (environment, KODO_ACCESS_KEY), or an AWS profile that the SDK resolves and renews. */
 export type StoreCredentials =
-  | { readonly kind: "static"; readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+  | {
+      readonly kind: "static";
+      readonly accessKeyId: string;
+      readonly secretAccessKey: string;
+      readonly sessionToken?: string;
+    }
   | { readonly kind: "profile"; readonly profile: string };

@@ -1,0 +1,52 @@
+// What the two sides of the worker say to each other. Plain data only: errors cross as code and message.
+
+import type { Code } from "../base/mod.ts";
+import type { Key, PartNumber, Sha256, UploadId } from "../model/mod.ts";
+import type { StoreOptions } from "../store/mod.ts";
+
+export interface HashTask {
+  readonly kind: "hash";
+  readonly path: string;
+  readonly size: number;
+}
+
+export interface PartTask {
+  readonly kind: "part";
+  readonly key: Key;
+  readonly uploadId: UploadId;
+  readonly partNumber: PartNumber;
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+export interface PutTask {
+  readonly kind: "put";
+  readonly key: Key;
+  /** undefined: an empty object. */
+  readonly path: string | undefined;
+  readonly size: number;
+  readonly sha256: Sha256;
+  readonly metadata: Record<string, string>;
+}
+
+export type Task = HashTask | PartTask | PutTask;
+
+/** To the worker. */
+export type Order =
+  | { readonly id: number; readonly task: Task }
+  | { readonly id: number; readonly task: "abort" };
+
+/** From the worker: a hash or an ETag, or what went wrong, or a line for the log. */
+export type Report =
+  | { readonly id: number; readonly value: string }
+  | { readonly id: number; readonly code: Code; readonly message: string }
+  | {
+      readonly log: "debug" | "info" | "warn" | "error";
+      readonly fields: object;
+      readonly message: string;
+    };
+
+export interface WorkerOptions {
+  readonly store: StoreOptions;
+}

@@ -1,0 +1,177 @@
+// The main thread's side of the worker: who goes first, how many at once, and what to do should the worker die.
+
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { type Clock, describe, KodomountError, type Log, Semaphore } from "../base/mod.ts";
+import { type Etag, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
+import type { StoreOptions } from "../store/mod.ts";
+import type {
+  HashTask,
+  Order,
+  PartTask,
+  PutTask,
+  Report,
+  Task,
+  WorkerOptions,
+} from "./messages.ts";
+
+export interface SenderOptions {
+  readonly store: StoreOptions;
+  /** Parts that are on their way at the same time: what a kill may cost. */
+  readonly lanes: number;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+interface Waiting {
+  readonly resolve: (value: string) => void;
+  readonly reject: (error: KodomountError) => void;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #lanes: Semaphore;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker;
+  #nextId = 1;
+  #inFlight = 0;
+  #bytesAcknowledged = 0;
+  #lastProgressAt: number;
+  #stopped = false;
+
+  private constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#lanes = new Semaphore(options.lanes);
+    this.#lastProgressAt = options.clock.now();
+    this.#worker = this.#startWorker();
+  }
+
+  static async start(options: SenderOptions): Promise<Sender> {
+    return new Sender(options);
+  }
+
+  /** SHA-256 of the first `size` bytes. @throws `Corrupt` when the file is shorter or gone. */
+  async hash(file: { path: string; size: number }, signal?: AbortSignal): Promise<Sha256> {
+    return toSha256(await this.#ask({ kind: "hash", ...file } satisfies HashTask, signal));
+  }
+
+  /** Sends a part; retries without end what may pass. @param priority the smallest goes first. */
+  uploadPart(
+    request: Omit<PartTask, "kind">,
+    priority: number,
+    signal?: AbortSignal,
+  ): Promise<{ etag: Etag }> {
+    return this.#send({ kind: "part", ...request }, priority, signal);
+  }
+
+  /** Makes an object in one request, of a spill file or empty. */
+  put(
+    request: Omit<PutTask, "kind">,
+    priority: number,
+    signal?: AbortSignal,
+  ): Promise<{ etag: Etag }> {
+    return this.#send({ kind: "put", ...request }, priority, signal);
+  }
+
+  /** For status: how much is under way, and when the store has acknowledged something last. */
+  progress(): { inFlight: number; bytesAcknowledged: number; lastProgressAt: number } {
+    return {
+      inFlight: this.#inFlight,
+      bytesAcknowledged: this.#bytesAcknowledged,
+      lastProgressAt: this.#lastProgressAt,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#worker.terminate();
+    this.#failAll(new KodomountError("Interrupted", "The sender has stopped"));
+  }
+
+  async #send(
+    task: PartTask | PutTask,
+    priority: number,
+    signal?: AbortSignal,
+  ): Promise<{ etag: Etag }> {
+    using _ = await this.#lanes.acquire(priority, signal);
+    this.#inFlight += 1;
+    try {
+      const etag = toEtag(await this.#ask(task, signal));
+      this.#bytesAcknowledged += task.size;
+      this.#lastProgressAt = this.#options.clock.now();
+      return { etag };
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  #ask(task: Task, signal?: AbortSignal): Promise<string> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      if (this.#stopped || signal?.aborted)
+        return reject(new KodomountError("Interrupted", "It is not to be sent any more"));
+      const onAbort = (): void => this.#post({ id, task: "abort" });
+      const end = (): void => {
+        this.#waiting.delete(id);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      this.#waiting.set(id, {
+        resolve: (value) => {
+          end();
+          resolve(value);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#post({ id, task });
+    });
+  }
+
+  #post(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  #startWorker(): Worker {
+    // Run from source (tests), the worker needs the same loader; built, it is plain JavaScript.
+    const fromSource = import.meta.url.endsWith(".ts");
+    const file = fileURLToPath(
+      new URL(fromSource ? "./worker.ts" : "./worker.js", import.meta.url),
+    );
+    const workerData: WorkerOptions = { store: this.#options.store };
+    const worker = new Worker(file, {
+      workerData,
+      execArgv: fromSource ? ["--import", "tsx"] : [],
+    });
+    worker.on("message", (report: Report) => this.#report(report));
+    worker.on("error", (error) => this.#died(worker, error));
+    return worker;
+  }
+
+  #report(report: Report): void {
+    if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
+    const waiting = this.#waiting.get(report.id);
+    if ("value" in report) waiting?.resolve(report.value);
+    else waiting?.reject(new KodomountError(report.code, report.message));
+  }
+
+  /** What was under way may have had its effect or not: as after any broken connection. */
+  #died(worker: Worker, error: Error): void {
+    this.#options.log.error(
+      { err: error },
+      `The thread that sends has died and is started again: ${describe(error)}`,
+    );
+    if (this.#stopped || this.#worker !== worker) return;
+    this.#worker = this.#startWorker();
+    this.#failAll(
+      new KodomountError("Unavailable", "The thread that sends has died", { cause: error }),
+    );
+  }
+
+  #failAll(error: KodomountError): void {
+    for (const { reject } of [...this.#waiting.values()]) reject(error);
+  }
+}

@@ -1,0 +1,6 @@
+// Door of `store`: object stores and what wraps them.
+
+export type * from "./object-store.ts";
+export { checkAccess, probePayloadHash } from "./probe.ts";
+export { createS3Store } from "./s3-store.ts";
+export { type RetryOptions, retrying, withRetry } from "./with-retry.ts";
