@@ -27,12 +27,12 @@ export interface FilesystemOptions {
 
 export class Core {
   readonly options: FilesystemOptions;
-  readonly tree = new Tree();
-  readonly handles = new Handles();
+  readonly tree: Tree = new Tree();
+  readonly handles: Handles = new Handles();
   /** One change of the namespace at a time: what was looked at must still be so when it is journalled. */
-  readonly names = new Mutex();
+  readonly names: Mutex = new Mutex();
   /** Answers of namespace changes, for a kernel that asks again after a take-over. */
-  readonly replies = new Map<string, { ino?: Ino; handle?: number }>();
+  readonly replies: Map<string, { ino?: Ino; handle?: number }> = new Map();
 
   constructor(options: FilesystemOptions) {
     this.options = options;

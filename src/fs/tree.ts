@@ -19,11 +19,11 @@ export class Node {
   name: string;
   /** undefined: the root, or a node whose name was removed while it was in use. */
   parent: Node | undefined;
-  readonly children = new Map<string, Node>();
+  readonly children: Map<string, Node> = new Map();
   /** References that the kernel holds: raised by every entry reply, lowered by forget. */
   lookupCount = 0;
   /** Guards what happens to the content: one write, close or change of size at a time. */
-  readonly mutex = new Mutex();
+  readonly mutex: Mutex = new Mutex();
   /** What is being written, from the first write to the close. */
   save: Save | undefined;
   /** The version that open handles read, until we replace it ourselves. */

@@ -13,7 +13,7 @@ export class Save {
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
   /** Ends what is being sent of it: it was superseded or dropped. */
-  readonly abandon = new AbortController();
+  readonly abandon: AbortController = new AbortController();
 
   constructor(record: SaveRecord, content: Content) {
     this.record = record;

@@ -24,7 +24,7 @@ export class Slot {
   /** What went wrong last, for `status`. */
   lastError: string | undefined;
   /** Told at every change of what is pending here. */
-  readonly changed = new Notifier();
+  readonly changed: Notifier = new Notifier();
 
   constructor(key: Key) {
     this.key = key;

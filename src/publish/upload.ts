@@ -14,7 +14,7 @@ export interface Attempt {
 export class Upload {
   record: UploadRecord;
   readonly acks: Map<PartNumber, Acknowledgement>;
-  readonly attempts = new Map<PartNumber, Attempt>();
+  readonly attempts: Map<PartNumber, Attempt> = new Map();
   /** Version of the key's object that parts were copied from: it must still be the same before Complete. */
   copiedFrom: Etag | undefined;
   /** The store refused to copy a part: the rest is sent. */

@@ -23,6 +23,11 @@ export interface SenderOptions {
   readonly clock: Clock;
 }
 
+const FROM_SOURCE = `
+const { workerData } = require("node:worker_threads");
+import("tsx/esm/api").then(({ register }) => { register(); return import(workerData.file); });
+`;
+
 interface Waiting {
   readonly resolve: (value: string) => void;
   readonly reject: (error: KodomountError) => void;
@@ -32,7 +37,8 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #lanes: Semaphore;
   readonly #waiting = new Map<number, Waiting>();
-  #worker: Worker;
+  /** Started with the first task, and again after it has died. */
+  #worker: Worker | undefined;
   #nextId = 1;
   #inFlight = 0;
   #bytesAcknowledged = 0;
@@ -43,7 +49,6 @@ export class Sender {
     this.#options = options;
     this.#lanes = new Semaphore(options.lanes);
     this.#lastProgressAt = options.clock.now();
-    this.#worker = this.#startWorker();
   }
 
   static async start(options: SenderOptions): Promise<Sender> {
@@ -84,7 +89,7 @@ export class Sender {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
     this.#failAll(new KodomountError("Interrupted", "The sender has stopped"));
   }
 
@@ -132,20 +137,17 @@ export class Sender {
   }
 
   #post(order: Order): void {
+    this.#worker ??= this.#startWorker();
     this.#worker.postMessage(order);
   }
 
   #startWorker(): Worker {
-    // Run from source (tests), the worker needs the same loader; built, it is plain JavaScript.
-    const fromSource = import.meta.url.endsWith(".ts");
-    const file = fileURLToPath(
-      new URL(fromSource ? "./worker.ts" : "./worker.js", import.meta.url),
-    );
     const workerData: WorkerOptions = { store: this.#options.store };
-    const worker = new Worker(file, {
-      workerData,
-      execArgv: fromSource ? ["--import", "tsx"] : [],
-    });
+    const built = fileURLToPath(new URL("./worker.js", import.meta.url));
+    // Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first.
+    const worker = import.meta.url.endsWith(".ts")
+      ? new Worker(FROM_SOURCE, { eval: true, workerData: { ...workerData, file: new URL("./worker.ts", import.meta.url).href } })
+      : new Worker(built, { workerData });
     worker.on("message", (report: Report) => this.#report(report));
     worker.on("error", (error) => this.#died(worker, error));
     return worker;
@@ -165,7 +167,7 @@ export class Sender {
       `The thread that sends has died and is started again: ${describe(error)}`,
     );
     if (this.#stopped || this.#worker !== worker) return;
-    this.#worker = this.#startWorker();
+    this.#worker = undefined;
     this.#failAll(
       new KodomountError("Unavailable", "The thread that sends has died", { cause: error }),
     );
