@@ -22,13 +22,21 @@ export interface Listing {
   readonly complete: boolean;
 }
 
+/** The same while it is filled, and put right by what this mount does. */
+interface Kept extends Listing {
+  readonly files: Map<string, ListedFile>;
+  readonly directories: Set<string>;
+  exists: boolean;
+  complete: boolean;
+}
+
 /** A repeated token would loop for ever. */
 const PAGES_MAX = 100_000;
 
 export class Listings {
   readonly #store: ObjectStore;
   readonly #log: Log;
-  readonly #cache: LRUCache<Key, Listing>;
+  readonly #cache: LRUCache<Key, Kept>;
   /** Grows with every change, so that a listing that was begun before one is not kept. */
   #changes = 0;
 
@@ -67,21 +75,46 @@ export class Listings {
       yield* page.objects;
   }
 
-  /** Something was changed at `key` by us. */
+  /** Something may have changed at `key` in a way that is not known. */
   forget(key: Key): void {
     this.#changes += 1;
-    for (let at: string = key; at !== ""; ) {
-      at = at.slice(0, at.lastIndexOf("/", at.length - 2) + 1);
-      this.#cache.delete(toKey(at));
-    }
+    for (const directory of directoriesOf(key)) this.#cache.delete(directory);
     if (key.endsWith("/")) this.#cache.delete(key);
+  }
+
+  /** This mount has made (`file`) or deleted the object at `key`: what is kept of listings is put right. */
+  note(key: Key, file: ListedFile | undefined): void {
+    if (file === undefined) return this.#noteRemoved(key);
+    this.#changes += 1;
+    let below: string = key;
+    for (const directory of directoriesOf(key)) {
+      const listing = this.#cache.peek(directory);
+      const name = nameOf(toKey(below));
+      if (listing !== undefined) {
+        if (below.endsWith("/")) listing.directories.add(name);
+        else listing.files.set(name, file);
+        listing.exists = true;
+      }
+      below = directory;
+    }
+  }
+
+  #noteRemoved(key: Key): void {
+    const [directory] = directoriesOf(key);
+    const listing = directory === undefined ? undefined : this.#cache.peek(directory);
+    listing?.files.delete(nameOf(key));
+    // A directory that has become empty may be gone from the bucket, and so may those above it.
+    const isFile = !key.endsWith("/");
+    if (isFile && listing !== undefined && listing.files.size + listing.directories.size > 0)
+      this.#changes += 1;
+    else this.forget(key);
   }
 
   async #fetch(directory: Key, count: number, signal: AbortSignal): Promise<Listing> {
     const before = this.#changes;
-    const listing = {
-      files: new Map<string, ListedFile>(),
-      directories: new Set<string>(),
+    const listing: Kept = {
+      files: new Map(),
+      directories: new Set(),
       exists: false,
       complete: true,
     };
@@ -93,11 +126,7 @@ export class Listings {
     return listing;
   }
 
-  #add(
-    listing: { files: Map<string, ListedFile>; directories: Set<string>; exists: boolean },
-    directory: Key,
-    page: ListPage,
-  ): void {
+  #add(listing: Kept, directory: Key, page: ListPage): void {
     if (page.objects.length + page.prefixes.length > 0) listing.exists = true;
     for (const { key, etag, size, lastModifiedMs } of page.objects) {
       if (key === directory) continue;
@@ -135,6 +164,16 @@ export class Listings {
   }
 }
 
-function sizeOf(listing: Listing): number {
+/** The directories that hold `key`, the nearest first, the root last. */
+function directoriesOf(key: Key): Key[] {
+  const directories: Key[] = [];
+  for (let at: string = key; at !== ""; ) {
+    at = at.slice(0, at.lastIndexOf("/", at.length - 2) + 1);
+    directories.push(toKey(at));
+  }
+  return directories;
+}
+
+function sizeOf(listing: Kept): number {
   return 1 + listing.files.size + listing.directories.size;
 }

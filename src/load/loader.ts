@@ -2,7 +2,7 @@
 // that over it.
 
 import { LRUCache } from "lru-cache";
-import type { Log } from "../base/mod.ts";
+import type { Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
 import {
   type Attributes,
@@ -40,8 +40,11 @@ export interface RemoteDirectory {
 export interface LoaderOptions {
   /** With a deadline: programs wait for a listing, not for ever. */
   readonly store: ObjectStore;
+  /** Without one: reads wait as long as it takes. */
+  readonly reads: ObjectStore;
   readonly catalog: Catalog;
   readonly log: Log;
+  readonly clock: Clock;
   readonly ttlMs: number;
   /** Owner and permissions of what says nothing about its own. */
   readonly defaults: {
@@ -63,7 +66,7 @@ export class Loader {
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#listings = new Listings(options.store, options.log, options.ttlMs);
-    this.#blocks = new Blocks(options.store);
+    this.#blocks = new Blocks(options.reads);
   }
 
   /** The file or directory called `name`; where a key is both, the directory wins, since it has more behind it. */
@@ -132,7 +135,19 @@ export class Loader {
     return this.#blocks.read(file, offset, length, signal);
   }
 
-  /** What is at `key` was changed by us. */
+  /** What is at `key` by now, through this mount. */
+  note(key: Key, now: { etag: Etag; size: number } | "deleted" | "unknown"): void {
+    if (now === "unknown") this.#listings.forget(key);
+    else if (now === "deleted") this.#listings.note(key, undefined);
+    else
+      this.#listings.note(key, {
+        etag: now.etag,
+        size: now.size,
+        lastModifiedMs: this.#options.clock.now(),
+      });
+  }
+
+  /** What is kept of the directory is not to be used again. */
   forget(key: Key): void {
     this.#listings.forget(key);
   }

@@ -53,7 +53,7 @@ export class Driver {
     } finally {
       slot.driving = false;
       slot.changed.notify();
-      if (slot.isEmpty) this.#engine.slots.delete(slot.key);
+      if (slot.isEmpty) this.#engine.slots.delete(slot);
     }
   }
 

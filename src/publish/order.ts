@@ -1,7 +1,7 @@
 // Who goes first. What makes something visible in a directory happens in the order of the closes, so that an index file
 // never appears before its data; and a close returns only while nothing that was closed earlier is overdue (the lag).
 
-import { type Clock, Notifier } from "../base/mod.ts";
+import { type Clock, KodomountError, Notifier } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";
 
 export class Order {
@@ -10,8 +10,8 @@ export class Order {
   readonly #changed = new Notifier();
   /** When each thing that is not visible yet was closed. INVARIANT: in ascending order of its number. */
   readonly #pending = new Map<number, number>();
-  /** The same, by directory. */
-  readonly #byDirectory = new Map<Key, Set<number>>();
+  /** The same, by directory, the first in turn first; with who waits for a turn there. */
+  readonly #byDirectory = new Map<Key, Map<number, (() => void) | undefined>>();
   #next = 1;
 
   constructor(clock: Clock, lagMs: number) {
@@ -30,8 +30,8 @@ export class Order {
   restore(order: number, directory: Key, closedAt: number): void {
     this.#next = Math.max(this.#next, order + 1);
     this.#pending.set(order, closedAt);
-    const places = this.#byDirectory.get(directory) ?? new Set();
-    this.#byDirectory.set(directory, places.add(order));
+    const places = this.#byDirectory.get(directory) ?? new Map();
+    this.#byDirectory.set(directory, places.set(order, undefined));
   }
 
   /** It is visible, superseded or parked: nobody waits for it any more. */
@@ -40,12 +40,28 @@ export class Order {
     const places = this.#byDirectory.get(directory);
     places?.delete(order);
     if (places?.size === 0) this.#byDirectory.delete(directory);
+    // Only the next in turn can go on: thousands may wait in one directory.
+    places?.values().next().value?.();
     this.#changed.notify();
   }
 
   /** Resolves when nothing that was closed earlier in `directory` is still to become visible. */
-  async turn(order: number, directory: Key, signal: AbortSignal): Promise<void> {
-    while (this.#isBehind(order, directory)) await this.#changed.wait(signal);
+  turn(order: number, directory: Key, signal: AbortSignal): Promise<void> {
+    const places = this.#byDirectory.get(directory);
+    if (places === undefined || places.keys().next().value === order || !places.has(order))
+      return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const interrupted = (): void => {
+        if (places.has(order)) places.set(order, undefined);
+        reject(new KodomountError("Interrupted", "The wait for a turn was interrupted"));
+      };
+      if (signal.aborted) return interrupted();
+      signal.addEventListener("abort", interrupted, { once: true });
+      places.set(order, () => {
+        signal.removeEventListener("abort", interrupted);
+        resolve();
+      });
+    });
   }
 
   /** Resolves when nothing that was closed before `order` is unpublished for longer than the lag. */
@@ -56,10 +72,5 @@ export class Order {
       if (oldest[1] + this.#lagMs > this.#clock.now()) return;
       await this.#changed.wait(signal);
     }
-  }
-
-  #isBehind(order: number, directory: Key): boolean {
-    for (const other of this.#byDirectory.get(directory) ?? []) if (other < order) return true;
-    return false;
   }
 }

@@ -290,9 +290,7 @@ export class Publication {
   /** Whoever wants a copy of what is at this key must have it before it is replaced. */
   async #noCopyOf(slot: Slot, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const copier = [...this.#engine.slots.values()].find(
-        ({ want }) => want?.kind === "copy" && want.from === slot.key,
-      );
+      const copier = this.#engine.slots.copierOf(slot.key);
       if (copier === undefined) return;
       await copier.changed.wait(signal);
     }
@@ -321,11 +319,16 @@ export class Publication {
       slot.open.record = { ...slot.open.record, base: { kind: "object", etag, size: object.size } };
       changes.push({ put: "save", record: slot.open.record });
     }
-    await this.#remove(slot, save, changes);
+    await this.#remove(slot, save, changes, object);
   }
 
   /** The save is done with: its record, its upload and its spill go, those who wait are told. */
-  async #remove(slot: Slot, save: Save, changes: Change[]): Promise<void> {
+  async #remove(
+    slot: Slot,
+    save: Save,
+    changes: Change[],
+    made?: { etag: Etag; size: number },
+  ): Promise<void> {
     const { catalog, saves, background, order, onObjectChanged } = this.#engine;
     const { id } = save.record;
     const { upload } = slot;
@@ -347,7 +350,7 @@ export class Publication {
     if (slot.closed === save) slot.closed = undefined;
     slot.look = false;
     slot.lastError = undefined;
-    onObjectChanged(slot.key);
+    onObjectChanged(slot.key, made ?? "unknown");
     order.leave(place, parentKey(slot.key));
     slot.changed.notify();
     background.run(`freeing the spill of ${id}`, () => save.content.free());

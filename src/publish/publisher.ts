@@ -21,7 +21,7 @@ import type { Engine } from "./engine.ts";
 import { newSaveId } from "./ids.ts";
 import { orderOf } from "./publication.ts";
 import { Save } from "./save.ts";
-import { Slot } from "./slot.ts";
+import type { Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
 
 /** What a new save starts as. */
@@ -54,9 +54,9 @@ export class Publisher {
     return this.#engine.slots.get(key);
   }
 
-  /** Everything that is pending at keys that start with `prefix`. */
-  *below(prefix: Key): Generator<Slot> {
-    for (const slot of this.#engine.slots.values()) if (slot.key.startsWith(prefix)) yield slot;
+  /** Everything that is pending at a directory's key and below it. */
+  below(directory: Key): Iterable<Slot> {
+    return this.#engine.slots.below(directory);
   }
 
   /** Bytes that a file may have: more is `TooLarge`. */
@@ -278,7 +278,6 @@ export class Publisher {
     step("namespace.journalled");
     for (const key of keys) {
       const slot = this.find(key);
-      this.#engine.onObjectChanged(key);
       if (slot !== undefined) this.#wakeAll(slot);
     }
   }
@@ -311,7 +310,7 @@ export class Publisher {
     }
     if (kind === "drop" && (state.kind === "interrupted" || state.kind === "parked")) {
       await this.discard(save);
-      return this.#engine.onObjectChanged(slot.key);
+      return this.#engine.onObjectChanged(slot.key, "unknown");
     }
     throw new KodomountError("Invalid", `Cannot ${kind} '${slot.key}': it is ${state.kind}`);
   }
@@ -343,12 +342,7 @@ export class Publisher {
   }
 
   #slotOf(key: Key): Slot {
-    let slot = this.#engine.slots.get(key);
-    if (slot === undefined) {
-      slot = new Slot(key);
-      this.#engine.slots.set(key, slot);
-    }
-    return slot;
+    return this.#engine.slots.of(key);
   }
 
   #newContent(record: SaveRecord): Content {

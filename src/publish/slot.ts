@@ -12,7 +12,6 @@ export class Slot {
   /** Closed, completing or parked. */
   closed: Save | undefined;
   interrupted: Save | undefined;
-  want: Want | undefined;
   upload: Upload | undefined;
   /** The upload that is being created, so that it is created once. */
   creating: Promise<Upload> | undefined;
@@ -26,8 +25,28 @@ export class Slot {
   /** Told at every change of what is pending here. */
   readonly changed: Notifier = new Notifier();
 
-  constructor(key: Key) {
+  #want: Want | undefined;
+  readonly #copiers: Map<Key, Set<Slot>>;
+
+  /** @param copiers the index of who wants a copy of which key. */
+  constructor(key: Key, copiers: Map<Key, Set<Slot>>) {
     this.key = key;
+    this.#copiers = copiers;
+  }
+
+  get want(): Want | undefined {
+    return this.#want;
+  }
+
+  set want(want: Want | undefined) {
+    if (this.#want?.kind === "copy") {
+      const others = this.#copiers.get(this.#want.from);
+      others?.delete(this);
+      if (others?.size === 0) this.#copiers.delete(this.#want.from);
+    }
+    this.#want = want;
+    if (want?.kind === "copy")
+      this.#copiers.set(want.from, (this.#copiers.get(want.from) ?? new Set()).add(this));
   }
 
   get isEmpty(): boolean {

@@ -2,15 +2,16 @@
 
 import type { Background, Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
-import type { Key, PartPlan } from "../model/mod.ts";
+import type { PartPlan } from "../model/mod.ts";
 import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
 import { Aborts } from "./aborts.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, OnObjectChanged } from "./engine.ts";
 import { Order } from "./order.ts";
 import { Publisher } from "./publisher.ts";
 import { recover } from "./recover.ts";
+import { Slots } from "./slots.ts";
 
 export interface PublisherOptions {
   readonly catalog: Catalog;
@@ -25,7 +26,7 @@ export interface PublisherOptions {
   /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
   readonly lagMs: number;
   readonly copySizeMax: number;
-  readonly onObjectChanged: (key: Key) => void;
+  readonly onObjectChanged: OnObjectChanged;
   /** Parts that were hashed before the last stop may be believed without hashing them again. */
   readonly trusted: boolean;
 }
@@ -39,7 +40,7 @@ export async function startPublisher(
   const engine: Engine & { aborts: Aborts } = {
     ...rest,
     order: new Order(options.clock, lagMs),
-    slots: new Map(),
+    slots: new Slots(),
     saves: new Map(),
     stop: stopping.signal,
     get aborts(): Aborts {

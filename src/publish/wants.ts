@@ -12,7 +12,7 @@ import {
   type Want,
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, ObjectChange } from "./engine.ts";
 import { newToken } from "./ids.ts";
 import type { Slot } from "./slot.ts";
 
@@ -42,7 +42,7 @@ export class Wants {
         { key: slot.key, from: want.from },
         `${want.from} is gone: its renaming to ${slot.key} ends here`,
       );
-      return this.#done(slot, want, []);
+      return this.#done(slot, want, [], "unknown");
     }
     if (source.etag !== want.etag)
       log.warn(
@@ -62,7 +62,7 @@ export class Wants {
         put: "object",
         record: { key: slot.key, etag, size: source.size, attributes, parts, plan },
       });
-    await this.#done(slot, want, changes);
+    await this.#done(slot, want, changes, { etag, size: source.size });
   }
 
   async #copyObject(slot: Slot, want: CopyWant, source: ObjectHead): Promise<Etag> {
@@ -117,9 +117,7 @@ export class Wants {
 
   async #delete(slot: Slot, want: AbsentWant): Promise<void> {
     const { store, stop, log } = this.#engine;
-    const copier = [...this.#engine.slots.values()].find(
-      (other) => other.want?.kind === "copy" && other.want.from === slot.key,
-    );
+    const copier = this.#engine.slots.copierOf(slot.key);
     if (copier !== undefined) return copier.changed.wait(stop);
     if (slot.look && want.etag !== undefined) {
       const head = await store.head(slot.key, stop);
@@ -128,15 +126,15 @@ export class Wants {
           { key: slot.key },
           `${slot.key} was written by another client after it was deleted here: it stays`,
         );
-        return this.#done(slot, want, []);
+        return this.#done(slot, want, [], "unknown");
       }
     }
     await store.delete(slot.key, stop);
     step("delete.done");
-    await this.#done(slot, want, []);
+    await this.#done(slot, want, [], "deleted");
   }
 
-  async #done(slot: Slot, want: Want, changes: Change[]): Promise<void> {
+  async #done(slot: Slot, want: Want, changes: Change[], now: ObjectChange): Promise<void> {
     if (slot.want !== want) return;
     const { catalog, order, onObjectChanged } = this.#engine;
     changes.push({ del: "want", key: slot.key });
@@ -147,7 +145,7 @@ export class Wants {
     slot.want = undefined;
     slot.look = false;
     slot.lastError = undefined;
-    onObjectChanged(slot.key);
+    onObjectChanged(slot.key, now);
     if (want.kind === "copy") order.leave(want.order, parentKey(slot.key));
     slot.changed.notify();
   }

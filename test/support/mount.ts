@@ -33,9 +33,19 @@ export interface Output {
 }
 
 /** Runs a program to its end; never throws for its exit code. */
-export function run(file: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; timeoutMs?: number; cwd?: string } = {}): Promise<Output> {
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; timeoutMs?: number; cwd?: string } = {},
+): Promise<Output> {
   return new Promise((resolve) => {
-    const settings = { env: { ...process.env, ...options.env }, timeout: options.timeoutMs ?? 60_000, maxBuffer: 64 << 20, cwd: options.cwd, killSignal: "SIGKILL" as const };
+    const settings = {
+      env: { ...process.env, ...options.env },
+      timeout: options.timeoutMs ?? 60_000,
+      maxBuffer: 64 << 20,
+      cwd: options.cwd,
+      killSignal: "SIGKILL" as const,
+    };
     const child = execFile(file, [...args], settings, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });
     });
@@ -43,7 +53,11 @@ export function run(file: string, args: readonly string[], options: { env?: Node
 }
 
 /** A shell line that must succeed; `DIR` is the mount point. */
-export async function sh(line: string, env: NodeJS.ProcessEnv = {}, timeoutMs = 60_000): Promise<string> {
+export async function sh(
+  line: string,
+  env: NodeJS.ProcessEnv = {},
+  timeoutMs = 60_000,
+): Promise<string> {
   const { code, stdout, stderr, signal } = await run("bash", ["-ec", line], { env, timeoutMs });
   if (code !== 0) throw new Error(`'${line}' ended with ${code ?? signal}: ${stderr}${stdout}`);
   return stdout;
@@ -65,28 +79,61 @@ export class TestMount implements AsyncDisposable {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { KODO_ACCESS_KEY: this.#endpoint.accessKeyId, KODO_SECRET_KEY: this.#endpoint.secretAccessKey, DIR: this.dir };
+    return {
+      KODO_ACCESS_KEY: this.#endpoint.accessKeyId,
+      KODO_SECRET_KEY: this.#endpoint.secretAccessKey,
+      DIR: this.dir,
+    };
   }
 
   /** `kodomount ...` with the keys of the bucket. */
-  command(args: readonly string[], env: NodeJS.ProcessEnv = {}, timeoutMs = 60_000): Promise<Output> {
+  command(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    timeoutMs = 60_000,
+  ): Promise<Output> {
     return run(process.execPath, [MAIN, ...args], { env: { ...this.env, ...env }, timeoutMs });
   }
 
   mountArgs(): string[] {
     const { endpoint, region, bucket, provider } = this.#endpoint;
-    return ["mount", `s3://${bucket}`, this.dir, "--endpoint", endpoint, "--region", region, "--provider", provider, "--state-dir", this.stateDir, ...this.#options];
+    return [
+      "mount",
+      `s3://${bucket}`,
+      this.dir,
+      "--endpoint",
+      endpoint,
+      "--region",
+      region,
+      "--provider",
+      provider,
+      "--state-dir",
+      this.stateDir,
+      ...this.#options,
+    ];
   }
 
   /** Mounts; `env` may ask for a kill at a named step. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
     await mkdir(this.dir, { recursive: true }).catch(() => undefined); // a stale mount point is there already
     const { code, stderr, stdout } = await this.command(this.mountArgs(), env);
-    if (code !== 0) throw new Error(`mount ended with ${code}: ${stderr}${stdout}\n${await this.log()}`);
+    if (code !== 0)
+      throw new Error(`mount ended with ${code}: ${stderr}${stdout}\n${await this.log()}`);
     this.#pids.add((await this.status()).pid);
   }
 
-  async status(): Promise<{ pid: number; pending: { path: string; state: string; partsAcknowledged: number; partsTotal: number; error?: string }[]; payloadHash: string; bytesAcknowledged: number }> {
+  async status(): Promise<{
+    pid: number;
+    pending: {
+      path: string;
+      state: string;
+      partsAcknowledged: number;
+      partsTotal: number;
+      error?: string;
+    }[];
+    payloadHash: string;
+    bytesAcknowledged: number;
+  }> {
     const { code, stdout, stderr } = await this.command(["status", this.dir, "--json"]);
     if (code !== 0) throw new Error(`status ended with ${code}: ${stderr}`);
     const parsed: unknown = JSON.parse(stdout);
@@ -143,8 +190,14 @@ async function gone(pid: number): Promise<void> {
 }
 
 /** A program that is started and killed, or waited for, by the test. */
-export function start(line: string, env: NodeJS.ProcessEnv): { pid: number; ended: Promise<Output>; kill: (signal: NodeJS.Signals) => void } {
-  const child = spawn("bash", ["-c", `exec ${line}`], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+export function start(
+  line: string,
+  env: NodeJS.ProcessEnv,
+): { pid: number; ended: Promise<Output>; kill: (signal: NodeJS.Signals) => void } {
+  const child = spawn("bash", ["-c", `exec ${line}`], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (piece: Buffer) => {
@@ -153,12 +206,18 @@ export function start(line: string, env: NodeJS.ProcessEnv): { pid: number; ende
   child.stderr.on("data", (piece: Buffer) => {
     stderr += piece.toString();
   });
-  const ended = new Promise<Output>((resolve) => child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr })));
+  const ended = new Promise<Output>((resolve) =>
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr })),
+  );
   return { pid: child.pid ?? 0, ended, kill: (signal) => void child.kill(signal) };
 }
 
 /** Polls until `look` says so. */
-export async function until(what: string, look: () => Promise<boolean> | boolean, timeoutMs = 30_000): Promise<void> {
+export async function until(
+  what: string,
+  look: () => Promise<boolean> | boolean,
+  timeoutMs = 30_000,
+): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await look())) {
     if (performance.now() > end) throw new Error(`it did not come to pass: ${what}`);

@@ -129,7 +129,9 @@ export class World implements AsyncDisposable {
     const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock });
     const loader = new Loader({
       store,
+      reads: store,
       catalog,
+      clock,
       log,
       ttlMs: 5000,
       defaults: { uid: 0, gid: 0, fileMode: 0o644, directoryMode: 0o755, mtimeMs: 0 },
@@ -151,8 +153,8 @@ export class World implements AsyncDisposable {
       plan: this.plan,
       lagMs,
       copySizeMax: PROVIDERS.kodo.copySizeMax,
-      onObjectChanged: (key) => {
-        loader.forget(key);
+      onObjectChanged: (key, now) => {
+        loader.note(key, now);
         filesystem?.objectChanged(key);
       },
       trusted: true,
