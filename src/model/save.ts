@@ -132,8 +132,16 @@ export type PartContent =
   | { readonly kind: "hole" }
   /** The unchanged range of the base object. */
   | { readonly kind: "base" }
-  /** In the spill, may still change. `filled`: bytes from its start that were written without a gap. */
-  | { readonly kind: "written"; readonly rev: Rev; readonly filled: number }
+  /**
+   * In the spill, may still change. `filled`: bytes from its start that were written without a gap. `shared`: bytes from
+   * its start that another, sealed revision has in the same file: they must not be written to.
+   */
+  | {
+      readonly kind: "written";
+      readonly rev: Rev;
+      readonly filled: number;
+      readonly shared: number;
+    }
   /** In the spill, will not change under this revision; its hash is not known yet. */
   | { readonly kind: "frozen"; readonly rev: Rev; readonly size: number }
   | Sealed;

@@ -20,6 +20,8 @@ import {
 } from "../model/mod.ts";
 import type { PartRef, Spill } from "../spill/mod.ts";
 
+type Written = PartContent & { readonly kind: "written" };
+
 const HOLE: PartContent = { kind: "hole" };
 const BASE: PartContent = { kind: "base" };
 
@@ -142,8 +144,9 @@ export class Content {
   /** Writes `data` at `offset`; waits for room in the spill and, in a part of the object underneath, for its bytes. */
   async write(offset: number, data: Uint8Array, signal?: AbortSignal): Promise<void> {
     using _ = await this.#mutex.acquire(signal);
+    if (data.length === 0) return;
     // Refuses a size beyond the plan before anything is changed.
-    if (data.length > 0) partAt(this.#options.plan, offset + data.length - 1);
+    partAt(this.#options.plan, offset + data.length - 1);
     if (offset > this.#size) await this.#resize(offset, signal);
     for (let done = 0; done < data.length; ) {
       const part = partAt(this.#options.plan, offset + done);
@@ -251,7 +254,7 @@ export class Content {
     const before = this.#lastWritten;
     if (before !== undefined && before !== partNumber) await this.#freezeIfFull(before);
     this.#lastWritten = partNumber;
-    const { rev, filled } = await this.#makeWritable(part, within, data.length, signal);
+    const { rev, filled, shared } = await this.#makeWritable(part, within, data.length, signal);
     await this.#options.spill.write(this.#ref(partNumber, rev), within, data);
     this.#unsynced.set(partNumber, rev);
     const end = within + data.length;
@@ -259,6 +262,7 @@ export class Content {
       kind: "written",
       rev,
       filled: within <= filled ? Math.max(filled, end) : filled,
+      shared,
     });
   }
 
@@ -268,20 +272,20 @@ export class Content {
     within: number,
     length: number,
     signal?: AbortSignal,
-  ): Promise<{ rev: Rev; filled: number }> {
+  ): Promise<Written> {
     const content = this.part(part.partNumber);
     switch (content.kind) {
       case "hole":
         await this.#startPart(signal);
-        return { rev: this.#nextRev(), filled: 0 };
+        return this.#newFile();
       case "base": {
         const whole = within === 0 && length >= partSizeIn(part, this.#size);
         if (!whole) return this.#fetchBase(part, signal);
         await this.#startPart(signal);
-        return { rev: this.#nextRev(), filled: 0 };
+        return this.#newFile();
       }
       case "written":
-        return content;
+        return within < content.shared ? this.#unshare(part.partNumber, content) : content;
       case "frozen":
       case "sealed":
         return this.#newRevision(
@@ -302,7 +306,7 @@ export class Content {
     partNumber: PartNumber,
     content: { rev: Rev; size: number },
     how: "link" | "copy",
-  ): Promise<{ rev: Rev; filled: number }> {
+  ): Promise<Written> {
     const rev = this.#nextRev();
     await this.#options.spill.fork(
       this.#ref(partNumber, content.rev),
@@ -314,20 +318,36 @@ export class Content {
     this.#options.onChange(partNumber);
     await this.#options.spill.remove(this.#ref(partNumber, content.rev));
     this.#unsynced.set(partNumber, rev);
-    const written = { kind: "written", rev, filled: content.size } as const;
+    const shared = how === "link" ? content.size : 0;
+    const written = { kind: "written", rev, filled: content.size, shared } as const;
     this.#parts.set(partNumber, written);
     return written;
   }
 
+  /** A copy of the file, since another revision shares its first bytes and they are about to change. */
+  async #unshare(partNumber: PartNumber, content: Written): Promise<Written> {
+    const written = { ...content, rev: this.#nextRev(), shared: 0 };
+    const before = this.#ref(partNumber, content.rev);
+    await this.#options.spill.fork(before, this.#ref(partNumber, written.rev), "copy");
+    await this.#options.spill.remove(before);
+    this.#unsynced.set(partNumber, written.rev);
+    this.#parts.set(partNumber, written);
+    return written;
+  }
+
+  /** A part that gets its first file. */
+  #newFile(): Written {
+    return { kind: "written", rev: this.#nextRev(), filled: 0, shared: 0 };
+  }
+
   /** Fetches the part's bytes from the object underneath: once, whatever is written to it later. */
-  async #fetchBase(part: Part, signal?: AbortSignal): Promise<{ rev: Rev; filled: number }> {
+  async #fetchBase(part: Part, signal?: AbortSignal): Promise<Written> {
     const size = partSizeIn(part, this.#size);
     await this.#startPart(signal);
     const bytes = await this.#options.readBase(part.offset, size, signal);
-    const rev = this.#nextRev();
-    await this.#options.spill.write(this.#ref(part.partNumber, rev), 0, bytes);
-    this.#unsynced.set(part.partNumber, rev);
-    const written = { kind: "written", rev, filled: size } as const;
+    const written = { ...this.#newFile(), filled: size };
+    await this.#options.spill.write(this.#ref(part.partNumber, written.rev), 0, bytes);
+    this.#unsynced.set(part.partNumber, written.rev);
     this.#parts.set(part.partNumber, written);
     return written;
   }
@@ -390,7 +410,12 @@ export class Content {
     if (content.kind === "hole" || within >= partSizeIn(part, this.#size)) return;
     const { rev, filled } = await this.#makeWritable(part, 0, 0, signal);
     await this.#options.spill.setSize(this.#ref(part.partNumber, rev), within);
-    this.#parts.set(part.partNumber, { kind: "written", rev, filled: Math.min(filled, within) });
+    this.#parts.set(part.partNumber, {
+      kind: "written",
+      rev,
+      filled: Math.min(filled, within),
+      shared: 0,
+    });
   }
 
   /** Part 1 is never frozen before the close: headers patched at the end (zip, mp4, wav) then cost nothing. */

@@ -103,7 +103,7 @@ async function restoredParts(
   for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
     const known = parts.get(ref.partNumber);
     if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;
-    parts.set(ref.partNumber, { kind: "written", rev: ref.rev, filled: length });
+    parts.set(ref.partNumber, { kind: "written", rev: ref.rev, filled: length, shared: length });
   }
   for (const [partNumber, part] of parts) {
     const length = part.kind === "written" ? part.filled : "size" in part ? part.size : 0;
