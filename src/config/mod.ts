@@ -1,0 +1,20 @@
+// Door of `config`: flags and environment in, one validated configuration out. The only user of the schema library.
+
+export { type Credentials, type Environment, SECRET_VARIABLES } from "./credentials.ts";
+export {
+  CLOSE_LAG_DEFAULT,
+  CLOSE_MODES,
+  type CloseMode,
+  LOG_LEVELS,
+  type LogLevel,
+  loadMountConfig,
+  type MountConfig,
+  parseMountConfig,
+  type Surroundings,
+  stateBase,
+  UPLOADS_DEFAULT,
+} from "./mount-config.ts";
+export type { MountFlags } from "./mount-flags.ts";
+export { formatDuration, formatSize, parseCount } from "./quantity.ts";
+export { formatSource, parseSource, type Source } from "./source.ts";
+export { defaultSpillLimit, prepareStateDir, type StateDirIo } from "./state-dir.ts";

@@ -1,0 +1,21 @@
+// What the command line gives for `mount`, before anything is checked.
+
+export interface MountFlags {
+  readonly close?: string | undefined;
+  readonly closeLag?: string | undefined;
+  readonly stateDir?: string | undefined;
+  readonly spillLimit?: string | undefined;
+  readonly partSize?: string | undefined;
+  readonly uploads?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly log?: string | undefined;
+  readonly allowHttp?: boolean | undefined;
+  readonly allowOther?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly foreground?: boolean | undefined;
+  /** Lists of `-o`. An option given by its own flag wins over the same one in here. */
+  readonly options?: readonly string[] | undefined;
+}
