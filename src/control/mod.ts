@@ -1,0 +1,13 @@
+// Door of `control`: a running mount seen from outside, over a Unix socket in its state directory.
+
+export { ControlClient, controlSocket } from "./client.ts";
+export { type ControlOptions, type ControlServer, startControl } from "./server.ts";
+export type {
+  Action,
+  ControlTarget,
+  MountStatus,
+  OnWaiting,
+  PendingStatus,
+  RemoteError,
+  UploadStatus,
+} from "./target.ts";

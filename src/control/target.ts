@@ -1,0 +1,104 @@
+// What a running mount tells and takes over its socket. Views and orders of the operator only: nothing here decides.
+
+import type { Code } from "../base/mod.ts";
+
+/** One mount, for people and for `--json`. Times are milliseconds since the epoch. */
+export interface MountStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly source: { readonly endpoint: string; readonly bucket: string; readonly prefix: string };
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly since: number;
+  readonly closeMode: "commit" | "strict" | "local";
+  readonly readOnly: boolean;
+  /** Whether the store was seen to refuse a body that does not hash to what was signed. */
+  readonly payloadHash: "verified" | "not verified" | "unknown";
+  /** False once the directory is no longer mounted and only what was closed is still being published. */
+  readonly mounted: boolean;
+  /** Bytes. */
+  readonly spill: { readonly used: number; readonly limit: number };
+  readonly pending: readonly PendingStatus[];
+  /** Background work that has failed since the start; the log has each. */
+  readonly failures: number;
+  /** Parts under way. */
+  readonly inFlight: number;
+  /** Since the start. */
+  readonly bytesAcknowledged: number;
+}
+
+export interface PendingStatus {
+  /** Below the mount point. */
+  readonly path: string;
+  /** Undefined for a copy or deletion. */
+  readonly save?: string | undefined;
+  readonly state:
+    | "open"
+    | "refused"
+    | "closed"
+    | "completing"
+    | "parked"
+    | "interrupted"
+    | "copy"
+    | "delete";
+  readonly size: number;
+  readonly partsAcknowledged: number;
+  readonly partsTotal: number;
+  /** Since when it waits; undefined when it does not. */
+  readonly since?: number | undefined;
+  /** A close or a change of names has returned for it. */
+  readonly promised: boolean;
+  readonly error?: string | undefined;
+}
+
+/** A pending save: what `uploads` lists. */
+export type UploadStatus = PendingStatus & { readonly save: string };
+
+export interface Action {
+  /** `publish` or `drop` what was interrupted, `retry` or `drop` what is parked. */
+  readonly kind: "publish" | "drop" | "retry";
+  readonly save: string;
+}
+
+export type OnWaiting = (status: MountStatus) => void;
+
+/**
+ * What the server serves. Methods reject with `KodomountError`s, which reach the client as such.
+ */
+export interface ControlTarget {
+  status(): MountStatus;
+  uploads(): UploadStatus[];
+  /** @throws `NotFound` when there is no such save, `Invalid` or `Busy` when it is not in a state for it. */
+  act(action: Action): Promise<void>;
+  /**
+   * Resolves when everything at or below `path` (undefined: everywhere) that was closed is in the bucket or was refused
+   * for good. `onWaiting` is called when what is waited for changes. @throws `Interrupted` when `signal` aborts.
+   * @returns one line for each that failed.
+   */
+  waitFor(
+    path: string | undefined,
+    onWaiting: OnWaiting,
+    signal: AbortSignal,
+  ): Promise<{ failed: string[] }>;
+  /**
+   * Unmounts and ends. With `wait` not before everything that was closed is in the bucket, as `waitFor`.
+   * @throws `Busy` when files are open: the mount goes on. `Interrupted` when `signal` aborts while it is waiting.
+   * @returns one line for each promise that is not in the bucket yet; it stays in the state directory.
+   */
+  stop(
+    options: { readonly wait: boolean },
+    onWaiting: OnWaiting,
+    signal: AbortSignal,
+  ): Promise<{ left: string[] }>;
+}
+
+/** One line of a streamed answer. The last one is a result or an error. */
+export type StreamLine<Result> =
+  | { readonly waiting: MountStatus }
+  | { readonly result: Result }
+  | { readonly error: RemoteError };
+
+export interface RemoteError {
+  readonly code: Code;
+  readonly message: string;
+}
