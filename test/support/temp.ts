@@ -1,14 +1,20 @@
-// Directories that are gone when the test is over.
+// Temporary directories that are gone at the end of the block that made them, also when it fails.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import fs from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
 
-/** `await using temp = await tempDir()`. */
-export async function tempDir(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "kodomount-"));
+export interface TempDir extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** `await using dir = await tempDir()` */
+export async function tempDir(name = "test"): Promise<TempDir> {
+  const made = await fs.mkdtemp(path.join(os.tmpdir(), `kodomount-${name}-`));
   return {
-    path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+    path: made,
+    async [Symbol.asyncDispose]() {
+      await fs.rm(made, { recursive: true, force: true, maxRetries: 3 });
+    },
   };
 }
