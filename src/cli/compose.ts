@@ -1,0 +1,222 @@
+// The one place where the parts are put together: the whole object graph of a mount on one screen. Whatever was started
+// is stopped again in reverse order, also when a later part fails to start.
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { Background, type Clock, describe, type Log, systemClock } from "../base/mod.ts";
+import { Catalog } from "../catalog/mod.ts";
+import { defaultSpillLimit, formatSource, type MountConfig } from "../config/mod.ts";
+import type { MountStatus } from "../control/mod.ts";
+import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
+import { mountFuse, threadGroupOf } from "../fuse/mod.ts";
+import { Loader } from "../load/mod.ts";
+import { PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
+import { type Publisher, startPublisher } from "../publish/mod.ts";
+import { Sender } from "../send/mod.ts";
+import { Spill } from "../spill/mod.ts";
+import {
+  checkAccess,
+  createS3Store,
+  type ObjectStore,
+  probePayloadHash,
+  type StoreOptions,
+  withRetry,
+} from "../store/mod.ts";
+import { explainAccess } from "./access.ts";
+import { foundSave, Running } from "./running.ts";
+import { Undo } from "./undo.ts";
+import { readVersion } from "./version.ts";
+
+/** A first look that fails this long is not a hiccup. */
+const ACCESS_DEADLINE_MS = 5000;
+/** A program waits for a listing that long, not for ever. */
+const INTERACTIVE_DEADLINE_MS = 30_000;
+/** What others put into the bucket is seen after that. */
+const LISTING_TTL_MS = 2000;
+
+/** Everything of a mount, started; its directory is mounted when this resolves. */
+export async function compose(config: MountConfig, log: Log): Promise<Running> {
+  const background = new Background(log);
+  const base: Base = { config, log, background, clock: systemClock, undo: new Undo() };
+  try {
+    return await build(base);
+  } catch (error) {
+    await base.undo.run();
+    throw error;
+  }
+}
+
+/** What every part is given. */
+interface Base {
+  readonly config: MountConfig;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Of everything but the control socket, whose requests wait for this to settle. */
+  readonly background: Background;
+  /** Stops what was started, the last first. */
+  readonly undo: Undo;
+}
+
+async function build(base: Base): Promise<Running> {
+  const { config, log, clock, background, undo } = base;
+  const plain = createS3Store(toStoreOptions(config), { clock, log });
+  undo.add(() => plain.close());
+  const payloadHash = await lookAtStore(base, plain);
+  const catalog = await openCatalog(base);
+  const { filesystem, publisher, spill, sender } = await startEngine(base, plain, catalog);
+  const mount = await mountFuse({
+    filesystem,
+    dir: config.dir,
+    source: formatSource(config),
+    allowOther: config.allowOther,
+    readOnly: config.readOnly,
+    log,
+    background,
+  });
+  return new Running({
+    config,
+    version: readVersion(),
+    clock,
+    log,
+    payloadHash,
+    pending: () => publisher.pending(),
+    act: ({ kind, save }) =>
+      publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
+    spill: () => spill.usage(),
+    progress: () => sender.progress(),
+    failures: () => background.failures,
+    openHandles: () => filesystem.openHandles,
+    mount,
+    tearDown: () => undo.run(),
+  });
+}
+
+async function openCatalog({ config, log, clock, undo }: Base): Promise<Catalog> {
+  const { endpoint, bucket, prefix, stateDir } = config;
+  const catalog = await Catalog.open({
+    dir: path.join(stateDir, "catalog"),
+    identity: { endpoint, bucket, prefix },
+    bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
+    clock,
+    log,
+  });
+  undo.add(() => catalog.close());
+  return catalog;
+}
+
+interface Engine {
+  readonly filesystem: KodoFilesystem;
+  readonly publisher: Publisher;
+  readonly spill: Spill;
+  readonly sender: Sender;
+}
+
+/** Spill, sender, publisher and the filesystem over them, with everything that an earlier run left. */
+async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Promise<Engine> {
+  const { config, log, clock, background, undo } = base;
+  const profile = PROVIDERS[config.provider];
+  let publisher: Publisher | undefined;
+  const spill = await Spill.open({
+    dir: path.join(config.stateDir, "spill"),
+    limit: config.spillLimit ?? (await defaultSpillLimit(config.stateDir)),
+    canFree: () => publisher?.pending().some(canFree) ?? false,
+    log,
+  });
+  undo.add(() => spill.close());
+  const store = toStoreOptions(config);
+  const sender = await Sender.start({ store, lanes: config.uploads, clock, log });
+  undo.add(() => sender.stop());
+  const patient = withRetry(plain, { clock, log });
+  const loader = new Loader({
+    store: withRetry(plain, { clock, log, deadlineMs: INTERACTIVE_DEADLINE_MS }),
+    reads: patient,
+    catalog,
+    clock,
+    log,
+    ttlMs: LISTING_TTL_MS,
+    defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
+  });
+  let filesystem: KodoFilesystem | undefined;
+  const engine = await startPublisher({
+    catalog,
+    spill,
+    sender,
+    store: patient,
+    clock,
+    log,
+    background,
+    plan: partPlan(config.partSize, profile),
+    lagMs: config.closeLagMs,
+    copySizeMax: profile.copySizeMax,
+    onObjectChanged: (key, now) => {
+      loader.note(key, now);
+      filesystem?.objectChanged(key);
+    },
+    trusted: catalog.sameBoot,
+  });
+  undo.add(() => engine.stop());
+  publisher = engine.publisher;
+  filesystem = createFilesystem({
+    publisher,
+    loader,
+    catalog,
+    clock,
+    log,
+    background,
+    closeMode: config.closeMode,
+    readOnly: config.readOnly,
+    prefix: config.prefix,
+    keySizeMax: profile.keySizeMax,
+    threadGroup: threadGroupOf,
+  });
+  return { filesystem, publisher, spill, sender };
+}
+
+/** Who owns what says nothing about its owner. */
+const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+function toStoreOptions(config: MountConfig): StoreOptions {
+  const { endpoint, region, bucket, prefix, provider, credentials, uploads } = config;
+  return {
+    endpoint,
+    region,
+    bucket,
+    prefix,
+    provider: PROVIDERS[provider],
+    credentials,
+    connections: uploads,
+  };
+}
+
+/** Whether the bucket can be used, and whether the store notices a body that changed on its way. */
+async function lookAtStore(
+  { config, log, clock }: Base,
+  plain: ObjectStore,
+): Promise<MountStatus["payloadHash"]> {
+  const store = withRetry(plain, { clock, log, deadlineMs: ACCESS_DEADLINE_MS });
+  try {
+    await checkAccess(store);
+  } catch (error) {
+    throw explainAccess(error, config);
+  }
+  if (config.readOnly) return "unknown";
+  try {
+    const payloadHash = await probePayloadHash(store);
+    if (payloadHash === "verified") log.info({ payloadHash }, "The store checks what it receives");
+    else
+      log.warn(
+        { payloadHash },
+        "The store takes bodies that do not match their signed hash: damage on the way would not be noticed",
+      );
+    return payloadHash;
+  } catch (error) {
+    // Saving may work all the same, or says by itself why not.
+    log.warn({ err: error }, `Whether the store checks bodies is not known: ${describe(error)}`);
+    return "unknown";
+  }
+}
+
+/** Whether spill may become free when this goes on. */
+function canFree({ state }: { state: string }): boolean {
+  return state === "closed" || state === "completing";
+}

@@ -1,0 +1,56 @@
+// What a command writes to, and how it says that something went wrong. Commands do not write to `process` themselves, so
+// that tests can read what they say.
+
+import { codeOf, describe, toError } from "../base/mod.ts";
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** Whether `out` is a screen, on which a line may be drawn over. */
+  readonly isScreen: boolean;
+}
+
+/** Exit codes, as `--help` and docs/operations.md have them. */
+export const EXIT_OK = 0;
+/** It failed, or something is left that is not in the bucket. */
+export const EXIT_FAILED = 1;
+/** The command line or the configuration is wrong: nothing was done. */
+export const EXIT_USAGE = 2;
+
+/** Says `kodomount: <one sentence>`, with a stack only for those who debug, and gives the exit code. */
+export function report(terminal: Terminal, thrown: unknown, debug: boolean): number {
+  terminal.err(`kodomount: ${sentenceOf(thrown)}\n`);
+  if (debug) terminal.err(`${toError(thrown).stack ?? ""}\n`);
+  return codeOf(thrown) === "Config" ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/** What a person is told. Our own words say it all where the configuration is wrong; else the causes say more. */
+export function sentenceOf(thrown: unknown): string {
+  const text = codeOf(thrown) === "Config" ? toError(thrown).message : describe(thrown);
+  return text.replace(/\s*\n\s*/g, " ");
+}
+
+const CLEAR_LINE = "\r\x1b[K";
+
+/** A line that changes: drawn over on a screen, written again elsewhere. */
+export class ChangingLine {
+  readonly #terminal: Terminal;
+  #shown = "";
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  /** Shows `text` instead of what was shown before. */
+  show(text: string): void {
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.#terminal.out(this.#terminal.isScreen ? `${CLEAR_LINE}${text}` : `${text}\n`);
+  }
+
+  /** Leaves the screen as if nothing had been shown. */
+  clear(): void {
+    if (this.#shown !== "" && this.#terminal.isScreen) this.#terminal.out(CLEAR_LINE);
+    this.#shown = "";
+  }
+}

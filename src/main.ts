@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// Entry: argv in, exit code out. The only place that ends the process.
+
+import { readSurroundings, run } from "./cli/mod.ts";
+
+const code = await run(
+  process.argv,
+  {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    isScreen: process.stdout.isTTY === true,
+  },
+  readSurroundings(),
+);
+process.exit(code);

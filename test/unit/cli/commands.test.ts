@@ -1,0 +1,281 @@
+// status, uploads, wait and unmount against a mount that answers: what they say, and what they exit with.
+
+import { mkdir, symlink } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliWorld, type FakeMount, pending } from "./fake-mount.ts";
+
+let world: CliWorld;
+let mount: FakeMount;
+
+beforeEach(async () => {
+  world = await CliWorld.create();
+  mount = await world.mount("mnt");
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+describe("status", () => {
+  it("shows what the mount is doing", async () => {
+    mount.pending = [
+      pending({ path: "ckpt/a.pt", error: "Unreachable: no route" }),
+      pending({ path: "b", state: "delete", save: undefined, size: 0, since: undefined }),
+    ];
+    const { code, out } = await world.kodomount(["status", mount.dir]);
+    expect(code).toBe(0);
+    expect(out.split("\n").map((line) => line.replace(/ for .*? {2}\(/, " for TIME  ("))).toEqual([
+      `s3://models/team/a at ${mount.dir} (close=commit)`,
+      `  process   ${process.pid}, for 0 s, version 0.1.0`,
+      "  store     https://s3.cn-east-1.qiniucs.com, checks what it receives: yes",
+      `  state     ${mount.stateDir}, 1.0 KiB of 1.0 GiB in use`,
+      "  sent      8.0 MiB acknowledged, 3 parts under way",
+      "  pending   1 closed, 1 delete",
+      "    closed       ckpt/a.pt  24.0 MiB, 1 of 3 parts  for TIME  (Unreachable: no route)",
+      "    delete       b",
+      "",
+    ]);
+  });
+
+  it("gives programs one object for a directory, an array for all", async () => {
+    const one = JSON.parse((await world.kodomount(["status", mount.dir, "--json"])).out);
+    expect(one).toMatchObject({ dir: mount.dir, pid: process.pid, mounted: true, pending: [] });
+    await world.mount("other");
+    const all = JSON.parse((await world.kodomount(["status", "--json"])).out);
+    expect(all.map((each: { dir: string }) => each.dir)).toEqual([
+      mount.dir,
+      path.join(world.base, "other"),
+    ]);
+  });
+
+  it("finds the mount by a relative path and through a symbolic link", async () => {
+    await symlink(mount.dir, path.join(world.base, "link"));
+    for (const dir of ["mnt", "./mnt/", "link"])
+      expect((await world.kodomount(["status", dir])).code).toBe(0);
+  });
+
+  it("says that nothing is mounted there", async () => {
+    await mkdir(path.join(world.base, "elsewhere"));
+    expect(await world.kodomount(["status", "elsewhere"])).toEqual({
+      code: 1,
+      out: "",
+      err: `kodomount: ${world.base}/elsewhere is not mounted by kodomount; 'kodomount status' lists what is\n`,
+    });
+  });
+
+  it("does not let control characters of a name reach the terminal", async () => {
+    mount.pending = [pending({ path: "evil\x1b[2J\nname" })];
+    expect((await world.kodomount(["status", mount.dir])).out).toContain("evil?[2J?name");
+  });
+});
+
+describe("a dead mount", () => {
+  it("is named as such for its directory, and passed over in lists", async () => {
+    await mount.die();
+    const { code, err } = await world.kodomount(["status", mount.dir]);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `kodomount: The process of the mount at ${mount.dir} has died: 'kodomount mount' again goes on where it stopped, 'kodomount unmount' cleans up\n`,
+    );
+    expect(await world.kodomount(["status"])).toEqual({
+      code: 0,
+      out: "Nothing is mounted\n",
+      err: "",
+    });
+  });
+
+  it("is cleaned up after by unmount, which cannot know that everything is in the bucket", async () => {
+    await mount.die();
+    expect(await world.kodomount(["unmount", mount.dir])).toEqual({
+      code: 1,
+      out: "",
+      err: `kodomount: The process of the mount at ${mount.dir} had died, and is cleaned up after; what is not in the bucket yet goes on at the next mount (state in ${mount.stateDir})\n`,
+    });
+    expect((await world.kodomount(["unmount", mount.dir])).err).toBe(
+      `kodomount: ${mount.dir} is not mounted by kodomount; 'kodomount status' lists what is\n`,
+    );
+  });
+});
+
+describe("uploads", () => {
+  const interrupted = pending({
+    path: "a b/c.pt",
+    state: "interrupted",
+    promised: false,
+    save: "00000000000000aa",
+  });
+
+  it("lists saves with their ids", async () => {
+    mount.pending = [interrupted, pending({ path: "gone", state: "delete", save: undefined })];
+    const { out } = await world.kodomount(["uploads"]);
+    expect(out).toMatch(
+      /^00000000000000aa {2}interrupted {2}a b\/c\.pt {2}24\.0 MiB, 1 of 3 parts {2}for .*\n$/,
+    );
+    const [json] = JSON.parse((await world.kodomount(["uploads", mount.dir, "--json"])).out);
+    expect(json).toMatchObject({ save: "00000000000000aa", path: "a b/c.pt", dir: mount.dir });
+  });
+
+  it("says that nothing is pending", async () => {
+    expect(await world.kodomount(["uploads"])).toEqual({
+      code: 0,
+      out: "Nothing is pending\n",
+      err: "",
+    });
+  });
+
+  it.each([
+    ["publish", "a b/c.pt will be published\n"],
+    ["drop", "a b/c.pt is dropped\n"],
+    ["retry", "a b/c.pt is tried again\n"],
+  ])("orders to %s a save, by id and by path", async (kind, said) => {
+    mount.pending = [interrupted];
+    for (const name of ["00000000000000aa", "mnt/a b/c.pt", path.join(mount.dir, "a b/c.pt")])
+      expect(await world.kodomount(["uploads", kind, name])).toEqual({
+        code: 0,
+        out: said,
+        err: "",
+      });
+    expect(mount.acted).toEqual(
+      Array.from({ length: 3 }, () => ({ kind, save: "00000000000000aa" })),
+    );
+  });
+
+  it("orders nothing for a save that goes on by itself or is not there", async () => {
+    mount.pending = [pending({ path: "a" })];
+    expect(await world.kodomount(["uploads", "drop", "mnt/a"])).toEqual({
+      code: 1,
+      out: "",
+      err: `kodomount: No save "mnt/a" is interrupted or parked; see 'kodomount uploads'\n`,
+    });
+    expect(mount.acted).toEqual([]);
+  });
+});
+
+describe("wait", () => {
+  it("waits until what was closed is in the bucket, and says for what", async () => {
+    mount.pending = [
+      pending({ path: "a.pt" }),
+      pending({ path: "still-open", state: "open", promised: false }),
+    ];
+    const { code, out, err } = await world.kodomount(["wait"], {
+      onOut: () => {
+        mount.pending = mount.pending.filter((each) => each.state === "open");
+      },
+    });
+    expect({ code, out, err }).toEqual({
+      code: 0,
+      out: "Waiting for 1 file (24.0 MiB): a.pt\n",
+      err: "",
+    });
+  });
+
+  it("waits only for what is at or below the path", async () => {
+    mount.pending = [pending({ path: "dir2/x" }), pending({ path: "dirty" })];
+    expect((await world.kodomount(["wait", "mnt/dir"])).code).toBe(0);
+    mount.pending = [pending({ path: "dir/x" })];
+    const { out } = await world.kodomount(["wait", "mnt/dir"], {
+      onOut: () => (mount.pending = []),
+    });
+    expect(out).toBe("Waiting for 1 file (24.0 MiB): dir/x\n");
+  });
+
+  it("fails for what the store refused, and for the very file whose writer died", async () => {
+    mount.pending = [
+      pending({ path: "a", state: "parked", error: "QuotaExceeded" }),
+      pending({ path: "b", state: "interrupted", promised: false }),
+    ];
+    expect(await world.kodomount(["wait"])).toEqual({
+      code: 1,
+      out: "",
+      err: "kodomount: Not in the bucket: a: parked (QuotaExceeded)\n",
+    });
+    expect((await world.kodomount(["wait", "mnt/b"])).err).toBe(
+      "kodomount: Not in the bucket: b: interrupted\n",
+    );
+  });
+
+  it("refuses a path that is in no mount", async () => {
+    const { code, err } = await world.kodomount(["wait", "/nowhere/x"]);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      "kodomount: /nowhere/x is not in a mount of kodomount; 'kodomount status' lists what is mounted\n",
+    );
+  });
+});
+
+describe("unmount", () => {
+  it("waits for what was closed, says for what, and then unmounts", async () => {
+    mount.pending = [pending({ path: "a.pt" })];
+    const said = await world.kodomount(["unmount", "mnt"], { onOut: () => (mount.pending = []) });
+    expect(said).toEqual({
+      code: 0,
+      out: `Waiting for 1 file (24.0 MiB): a.pt\n${mount.dir} is unmounted; everything closed is in the bucket\n`,
+      err: "",
+    });
+    expect(await mount.running.ended).toEqual([]);
+  });
+
+  it("with --no-wait does not wait, names what is left and exits with 1", async () => {
+    mount.pending = [
+      pending({ path: "a.pt" }),
+      pending({ path: "x", state: "copy", save: undefined }),
+    ];
+    expect(await world.kodomount(["unmount", "mnt", "--no-wait"])).toEqual({
+      code: 1,
+      out: "",
+      err: [
+        "kodomount: Not in the bucket: a.pt: closed",
+        "kodomount: Not in the bucket: x: copy",
+        `kodomount: ${mount.dir} is unmounted; what is named above is kept in ${mount.stateDir}, and goes on at the next mount`,
+        "",
+      ].join("\n"),
+    });
+  });
+
+  it("names what the store refused and exits with 1; notes what was interrupted", async () => {
+    mount.pending = [
+      pending({ path: "a", state: "parked", error: "QuotaExceeded" }),
+      pending({ path: "b", state: "interrupted", promised: false, size: 7 }),
+    ];
+    const { code, out, err } = await world.kodomount(["unmount", "mnt"]);
+    expect(code).toBe(1);
+    expect(out).toBe(
+      "Kept, not published, since its writer died: b (7 bytes); see 'kodomount uploads' after the next mount\n",
+    );
+    expect(err).toContain("kodomount: Not in the bucket: a: parked (QuotaExceeded)\n");
+  });
+
+  it("leaves a mount with open files as it is", async () => {
+    mount.filesOpen = true;
+    expect(await world.kodomount(["unmount", "mnt"])).toEqual({
+      code: 1,
+      out: "",
+      err: "kodomount: Files are open\n",
+    });
+    expect((await world.kodomount(["status", "mnt"])).code).toBe(0);
+    mount.filesOpen = false;
+    expect((await world.kodomount(["unmount", "mnt"])).code).toBe(0);
+  });
+
+  it("waits for the kernel's last words about files that were closed just before", async () => {
+    mount.handles = 1;
+    let saw = 0;
+    const closing = world.kodomount(["unmount", "mnt"]).then((said) => {
+      saw = mount.handles;
+      return said;
+    });
+    await world.kodomount(["status", "mnt"]);
+    mount.pending = [];
+    mount.handles = 0;
+    expect((await closing).code).toBe(0);
+    expect(saw).toBe(0);
+  });
+
+  it("says that nothing is mounted there", async () => {
+    const { code, err } = await world.kodomount(["unmount", "/nowhere"]);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      "kodomount: /nowhere is not mounted by kodomount; 'kodomount status' lists what is\n",
+    );
+  });
+});
