@@ -1,6 +1,6 @@
 // Sorts what a server or a network says into our codes: the one table of S3's error codes.
 
-import { type Code, describe, errnoOf, KodomountError } from "../base/mod.ts";
+import { type Code, describe, errnoOf, KodomountError, toError } from "../base/mod.ts";
 
 const BY_CODE: Readonly<Record<string, Code>> = {
   NoSuchKey: "NotFound",
@@ -11,10 +11,16 @@ const BY_CODE: Readonly<Record<string, Code>> = {
   AccessDenied: "AccessDenied",
   AllAccessDisabled: "AccessDenied",
   AccountProblem: "AccessDenied",
+  InvalidSecurity: "AccessDenied",
+  NotSignedUp: "AccessDenied",
+  UserSuspended: "AccessDenied",
   NotSupportAnonymous: "BadCredentials",
   InvalidAccessKeyId: "BadCredentials",
   SignatureDoesNotMatch: "BadCredentials",
   ExpiredToken: "BadCredentials",
+  ExpiredTokenException: "BadCredentials",
+  TokenRefreshRequired: "BadCredentials",
+  CredentialsProviderError: "BadCredentials",
   InvalidToken: "BadCredentials",
   PermanentRedirect: "WrongRegion",
   TemporaryRedirect: "WrongRegion",
@@ -22,9 +28,11 @@ const BY_CODE: Readonly<Record<string, Code>> = {
   AuthorizationHeaderMalformed: "WrongRegion",
   IllegalLocationConstraintException: "WrongRegion",
   RequestTimeTooSkewed: "ClockSkewed",
+  RequestExpired: "ClockSkewed",
   QuotaExceeded: "QuotaExceeded",
   ServiceQuotaExceeded: "QuotaExceeded",
   InsufficientStorage: "QuotaExceeded",
+  XMinioStorageFull: "QuotaExceeded",
   BadDigest: "BadDigest",
   XAmzContentSHA256Mismatch: "BadDigest",
   InvalidDigest: "BadDigest",
@@ -32,7 +40,9 @@ const BY_CODE: Readonly<Record<string, Code>> = {
   InvalidPartOrder: "BadPart",
   EntityTooSmall: "BadPart",
   InvalidObjectState: "Archived",
+  ObjectNotInActiveTierError: "Archived",
   InvalidRange: "Invalid",
+  EntityTooLarge: "TooLarge",
   KeyTooLongError: "NameTooLong",
   NotImplemented: "NotSupported",
   SlowDown: "Unavailable",
@@ -42,6 +52,8 @@ const BY_CODE: Readonly<Record<string, Code>> = {
   ThrottlingException: "Unavailable",
   TooManyRequests: "Unavailable",
   RequestTimeout: "Unavailable",
+  IncompleteBody: "Unavailable",
+  ConditionalRequestConflict: "Unavailable",
   OperationAborted: "Unavailable",
   BadGateway: "Unavailable",
 };
@@ -49,17 +61,19 @@ const BY_CODE: Readonly<Record<string, Code>> = {
 const BY_STATUS: Readonly<Record<number, Code>> = {
   301: "WrongRegion",
   307: "WrongRegion",
+  308: "WrongRegion",
   403: "AccessDenied",
   404: "NotFound",
   408: "Unavailable",
   412: "PreconditionFailed",
   416: "Invalid",
   429: "Unavailable",
+  501: "NotSupported",
   507: "QuotaExceeded",
 };
 
-/** Errors of the network, and of a name that cannot be resolved. */
-const NETWORK = new Set([
+/** Errors of the network and of names that cannot be resolved. */
+const NETWORK: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
   "ECONNABORTED",
@@ -67,6 +81,7 @@ const NETWORK = new Set([
   "ENOTFOUND",
   "EAI_AGAIN",
   "EHOSTUNREACH",
+  "EHOSTDOWN",
   "ENETUNREACH",
   "ENETDOWN",
   "EADDRNOTAVAIL",
@@ -74,16 +89,13 @@ const NETWORK = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",
   "ERR_STREAM_WRITE_AFTER_END",
-  "HPE_INVALID_CONSTANT",
 ]);
 
-/** The fields of an SDK error that are read; anything may be absent. */
-interface SdkError {
-  readonly name?: string;
-  readonly Code?: string;
-  readonly message?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
-}
+/**
+ * What is not HTTP, and a certificate that is not to be trusted: somebody else answers in the store's place, as a hotel's
+ * network does, or its operator must act. Nothing was done, and the store may be itself again later: so wait, and say so.
+ */
+const IMPOSTOR = /^(HPE_|ERR_TLS_|ERR_SSL_|CERT_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /**
  * Any failure of a request as a `KodomountError` whose message says which request, S3's own code and the request id.
@@ -93,35 +105,68 @@ export function classify(what: string, thrown: unknown): KodomountError {
   if (thrown instanceof KodomountError)
     return new KodomountError(thrown.code, `${what}: ${thrown.message}`, { cause: thrown });
   const errno = errnoOf(thrown);
-  if (errno !== undefined && NETWORK.has(errno))
+  const name = text(thrown, "name") ?? "";
+  if (errno !== undefined && (NETWORK.has(errno) || IMPOSTOR.test(errno)))
     return new KodomountError("Unreachable", `${what}: ${describe(thrown)}`, { cause: thrown });
-  const error = thrown as SdkError;
-  const status = error.$metadata?.httpStatusCode;
-  if (status === undefined) {
-    if (/socket hang up|aborted|premature/i.test(describe(thrown)))
-      return new KodomountError("Unreachable", `${what}: the connection broke`, { cause: thrown });
-    return new KodomountError(
-      /Credential/.test(error.name ?? "") ? "BadCredentials" : "Io",
-      `${what}: ${describe(thrown)}`,
-      { cause: thrown },
-    );
-  }
-  const s3Code = error.Code ?? error.name ?? "";
-  return new KodomountError(codeFor(s3Code, status), `${what}: ${textOf(s3Code, error, status)}`, {
-    cause: thrown,
+  const status = number(field(thrown, "$metadata"), "httpStatusCode") ?? statusOf(thrown);
+  if (status === undefined)
+    return new KodomountError(knownCode(name) ?? "Io", `${what}: ${describe(thrown)}`, {
+      cause: thrown,
+    });
+  // Without the thrown error as cause: it holds all fields of the reply, the access key among them.
+  const { message, stack } = toError(thrown);
+  const cause = Object.assign(new Error(message), { stack });
+  return new KodomountError(codeOfReply(thrown, status), `${what}: ${told(thrown, status)}`, {
+    cause,
   });
 }
 
-/** Our code for S3's, or for the bare status where a reply has no body (HEAD). */
+/** Our code for S3's, or for the bare status where a reply has no body (HEAD) or none of S3's. */
 export function codeFor(s3Code: string, status: number): Code {
-  const known = BY_CODE[s3Code];
-  // A server that fails may send any code; what it says of our rights counts whatever the status.
-  if (known !== undefined) return known;
-  if (status >= 500) return "Unavailable";
-  return BY_STATUS[status] ?? "Rejected";
+  return knownCode(s3Code) ?? BY_STATUS[status] ?? (status >= 500 ? "Unavailable" : "Rejected");
 }
 
-function textOf(s3Code: string, error: SdkError, status: number): string {
-  const id = error.$metadata?.requestId;
-  return `the store answers ${status} ${s3Code}${error.message ? ` (${error.message})` : ""}${id ? `, request ${id}` : ""}`;
+function codeOfReply(thrown: unknown, status: number): Code {
+  const s3Code = s3CodeOf(thrown);
+  const fromStore = text(field(thrown, "$metadata"), "requestId") !== undefined;
+  // A success that cannot be read, a redirection that no store has signed: somebody else answers, as with what IMPOSTOR lists.
+  if (status < 400 && knownCode(s3Code) === undefined && !(fromStore && status >= 300))
+    return "Unavailable";
+  return codeFor(s3Code, status);
+}
+
+function knownCode(s3Code: string): Code | undefined {
+  return Object.hasOwn(BY_CODE, s3Code) ? BY_CODE[s3Code] : undefined;
+}
+
+function told(thrown: unknown, status: number): string {
+  const message = text(thrown, "message") ?? "";
+  const id = text(field(thrown, "$metadata"), "requestId");
+  return (
+    `the store answers ${status} ${s3CodeOf(thrown)}` +
+    `${message === "" ? "" : ` (${message.slice(0, 200)})`}${id === undefined ? "" : `, request ${id}`}`
+  );
+}
+
+function s3CodeOf(thrown: unknown): string {
+  return text(thrown, "Code") ?? text(thrown, "name") ?? "";
+}
+
+/** Of a reply that the SDK could not read; it hides the reply in the error. */
+function statusOf(thrown: unknown): number | undefined {
+  return number(field(thrown, "$response"), "statusCode");
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function text(value: unknown, name: string): string | undefined {
+  const found = field(value, name);
+  return typeof found === "string" ? found : undefined;
+}
+
+function number(value: unknown, name: string): number | undefined {
+  const found = field(value, name);
+  return typeof found === "number" ? found : undefined;
 }

@@ -1,33 +1,19 @@
-// Sends the SDK's signed requests over node:http. The SDK's own handler opens a connection a part, has no limit on
-// progress and buffers file bodies (docs/notes/s3.md); this one streams a file in pieces, keeps connections and notices
-// when nothing moves.
+// Sends the SDK's signed requests over node:http. The SDK's own handler opens a connection for each large part, has no
+// limit on progress and reads whole bodies into memory; this one streams files, keeps connections, and notices when
+// nothing moves.
 
-import fs from "node:fs";
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
-import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
-import { type Clock, KodomountError } from "../base/mod.ts";
+import { Readable } from "node:stream";
+import { type Background, type Clock, KodomountError, toError } from "../base/mod.ts";
+import { type Sending, writeBody } from "./file-body.ts";
+import { NO_PROGRESS_MS, ProgressWatch } from "./progress-watch.ts";
+import { SendQueues } from "./send-queue.ts";
 
-/** A connection that is not made by then will not be made. */
-const CONNECT_MS = 5000;
-/** No byte in either direction for this long ends the attempt; a slow one that moves goes on. */
-const NO_PROGRESS_MS = 10_000;
-/** How often progress is looked at. */
-const LOOK_MS = 1000;
-/** Pieces of a file body: 512 KiB cost least CPU, also over TLS. */
-const PIECE_SIZE = 512 * 1024;
-
-/** The first `size` bytes of a file, read while they are sent. A plain object, which the SDK passes through untouched. */
-export class FileBody {
-  readonly path: string;
-  readonly size: number;
-
-  constructor(path: string, size: number) {
-    this.path = path;
-    this.size = size;
-  }
-}
+/** Below the usual minute of servers: a connection that the server is about to close is not used again. */
+const IDLE_MS = 30_000;
+/** Node gives an address 250 ms before it tries the next, and then gives it up: too little for a slow link. */
+const NEXT_ADDRESS_MS = 2000;
 
 /** What the SDK hands over: the part of its HttpRequest that is used here. */
 export interface SignedRequest {
@@ -47,47 +33,58 @@ export interface Reply {
   readonly body: Readable;
 }
 
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** How long the store may work after it has the whole request. */
+  readonly replyMs?: number | undefined;
+}
+
+interface Deps {
+  readonly clock: Clock;
+  readonly background: Background;
+  readonly queues: SendQueues;
+}
+
 export class HttpHandler {
-  readonly #clock: Clock;
+  readonly #deps: Deps;
   readonly #http: http.Agent;
   readonly #https: https.Agent;
+  readonly #running = new Set<Exchange>();
+  #closed = false;
 
-  /** @param connections at most, kept alive between requests. */
-  constructor(clock: Clock, connections: number) {
-    this.#clock = clock;
-    const options = { keepAlive: true, maxSockets: connections, scheduling: "fifo" as const };
+  /** @param connections at most, kept between requests. */
+  constructor(deps: { clock: Clock; background: Background }, connections: number) {
+    this.#deps = { ...deps, queues: new SendQueues(deps.clock) };
+    const options = {
+      keepAlive: true,
+      maxSockets: connections,
+      scheduling: "lifo" as const,
+      timeout: IDLE_MS,
+      autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS,
+    };
     this.#http = new http.Agent(options);
     this.#https = new https.Agent(options);
   }
 
   /** Resolves with the head of the reply; its body is read by the caller, under the same limit on progress. */
-  send(request: SignedRequest, signal: AbortSignal | undefined): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(interrupted());
-      const outgoing = this.#open(request);
-      const watch = new Watch(this.#clock, outgoing);
-      const onAbort = (): void => void outgoing.destroy(interrupted());
-      signal?.addEventListener("abort", onAbort, { once: true });
-      const ended = (): void => {
-        watch.stop();
-        signal?.removeEventListener("abort", onAbort);
-      };
-      outgoing.once("error", (error) => {
-        ended();
-        reject(error);
-      });
-      outgoing.once("response", (reply) => {
-        watch.reply(reply);
-        reply.once("close", ended);
-        resolve({ statusCode: reply.statusCode ?? 0, headers: flat(reply.headers), body: reply });
-      });
-      writeBody(outgoing, request.body).catch((error: unknown) =>
-        outgoing.destroy(error instanceof Error ? error : undefined),
-      );
-    });
+  async send(request: SignedRequest, options: SendOptions = {}): Promise<Reply> {
+    if (this.#closed || options.signal?.aborted) throw interrupted();
+    const exchange = new Exchange(this.#open(request), this.#deps, options);
+    this.#running.add(exchange);
+    exchange.onEnd(() => this.#running.delete(exchange));
+    try {
+      return await exchange.run(request);
+    } catch (error) {
+      // What has broken one connection has most likely broken those that are idle, and each would cost its own time limit.
+      if (!options.signal?.aborted) this.#dropIdle();
+      throw error;
+    }
   }
 
+  /** Ends all connections; requests under way reject with `Interrupted`. */
   close(): void {
+    this.#closed = true;
+    for (const exchange of this.#running) exchange.fail(interrupted());
     this.#http.destroy();
     this.#https.destroy();
   }
@@ -96,7 +93,7 @@ export class HttpHandler {
     const secure = request.protocol === "https:";
     const options = {
       method: request.method,
-      hostname: request.hostname,
+      hostname: request.hostname.replace(/^\[|\]$/g, ""),
       port: request.port,
       path: request.path + queryOf(request.query),
       headers: request.headers,
@@ -104,119 +101,84 @@ export class HttpHandler {
     };
     return secure ? https.request(options) : http.request(options);
   }
+
+  #dropIdle(): void {
+    for (const agent of [this.#http, this.#https])
+      for (const sockets of Object.values(agent.freeSockets))
+        for (const socket of sockets ?? []) socket.destroy();
+  }
 }
 
-/** Ends a request that does not move. */
-class Watch {
-  readonly #clock: Clock;
+/** One request and its reply. */
+class Exchange {
   readonly #request: ClientRequest;
-  #socket: Socket | undefined;
-  #connected = false;
-  #moved = -1;
-  #since: number;
-  #cancel: () => void;
+  readonly #sending: Sending = { unwanted: false, handedOver: false };
+  #reply: IncomingMessage | undefined;
 
-  constructor(clock: Clock, request: ClientRequest) {
-    this.#clock = clock;
+  constructor(request: ClientRequest, deps: Deps, options: SendOptions) {
     this.#request = request;
-    this.#since = clock.monotonic();
-    this.#cancel = clock.after(LOOK_MS, () => this.#look());
-    request.once("socket", (socket) => {
-      this.#socket = socket;
-      this.#since = clock.monotonic();
-      if (!socket.connecting) this.#connected = true;
-      else socket.once("connect", () => this.#connect());
+    const { signal, replyMs = NO_PROGRESS_MS } = options;
+    const watch = new ProgressWatch(request, {
+      ...deps,
+      replyMs,
+      onStuck: (error) => this.fail(error),
+    });
+    const onAbort = (): void => this.fail(interrupted());
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.onEnd(() => {
+      watch.stop();
+      signal?.removeEventListener("abort", onAbort);
     });
   }
 
-  reply(reply: IncomingMessage): void {
-    this.#moved = -1;
-    reply.on("error", () => this.stop()); // who reads the body gets the error
+  /** Calls `task` when nothing more can happen: the reply was read, or either failed. */
+  onEnd(task: () => void): void {
+    this.#request.once("close", task);
   }
 
-  stop(): void {
-    this.#cancel();
+  run(signed: SignedRequest): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const request = this.#request;
+      // Stays for good: a broken connection may report more than once, after the promise is settled.
+      request.on("error", reject);
+      request.once("response", (reply) => {
+        const problem = this.#answered(reply);
+        if (problem !== undefined) this.fail(problem);
+        else resolve(toReply(signed.method, reply));
+      });
+      writeBody(request, signed.body, this.#sending).catch((error: unknown) => {
+        // A refusal that came before the end of the body says more than the connection that broke then.
+        if (!this.#sending.unwanted) this.fail(toError(error));
+      });
+    });
   }
 
-  #connect(): void {
-    this.#connected = true;
-    this.#since = this.#clock.monotonic();
+  /** Gives up the connection: `run`, or who reads the reply, gets `error`. */
+  fail(error: Error): void {
+    this.#reply?.destroy(error);
+    this.#request.destroy(error);
   }
 
-  #look(): void {
-    this.#cancel = this.#clock.after(LOOK_MS, () => this.#look());
-    const now = this.#clock.monotonic();
-    const socket = this.#socket;
-    if (socket === undefined) {
-      this.#since = now; // waits for a connection of the pool: somebody else's progress
-      return;
-    }
-    const moved = socket.bytesRead + socket.bytesWritten - socket.writableLength;
-    if (moved !== this.#moved) {
-      this.#moved = moved;
-      this.#since = now;
-    }
-    const limit = this.#connected ? NO_PROGRESS_MS : CONNECT_MS;
-    if (now - this.#since < limit) return;
-    const what = this.#connected ? "no byte has moved" : "no connection was made";
-    this.#request.destroy(new KodomountError("TimedOut", `${what} for ${limit / 1000} s`));
-  }
-}
-
-async function writeBody(request: ClientRequest, body: unknown): Promise<void> {
-  if (body instanceof FileBody) return writeFile(request, body);
-  if (body === undefined || body === null) request.end();
-  else if (typeof body === "string" || body instanceof Uint8Array) request.end(body);
-  else throw new KodomountError("Programmer", "A body is bytes or a file");
-}
-
-/** Piece by piece, each after the one before was taken: two buffers are enough to keep the socket busy. */
-async function writeFile(request: ClientRequest, body: FileBody): Promise<void> {
-  const file = await fs.promises.open(body.path, "r");
-  const buffers = [takeBuffer(), takeBuffer()];
-  let written: Promise<void> = Promise.resolve();
-  try {
-    for (let at = 0, turn = 0; at < body.size; turn += 1) {
-      const buffer = buffers[turn % 2] ?? takeBuffer();
-      const length = Math.min(PIECE_SIZE, body.size - at);
-      const { bytesRead } = await file.read(buffer, 0, length, at);
-      if (bytesRead === 0)
-        throw new KodomountError(
-          "Corrupt",
-          `The spill file ${body.path} is shorter than what was sealed`,
-        );
-      await written;
-      written = write(request, buffer.subarray(0, bytesRead));
-      // Awaited at the next turn; until then nobody else may see it fail.
-      written.catch(() => undefined);
-      at += bytesRead;
-    }
-    await written;
-    request.end();
-    for (const buffer of buffers) giveBuffer(buffer);
-  } finally {
-    await file.close();
+  #answered(reply: IncomingMessage): KodomountError | undefined {
+    this.#reply = reply;
+    reply.on("error", () => {}); // it is for the reader of the body; without one it would end the process
+    if (this.#sending.handedOver) return undefined;
+    if ((reply.statusCode ?? 0) < 300)
+      return new KodomountError("Unavailable", "it was answered before the body was sent");
+    // Refused early. What was left to send is not sent, so the connection is of no more use after the reply.
+    this.#sending.unwanted = true;
+    reply.once("close", () => this.#request.destroy());
+    return undefined;
   }
 }
 
-function write(request: ClientRequest, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (request.destroyed)
-      return reject(new KodomountError("Unreachable", "The connection is gone"));
-    request.write(bytes, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-/** Fresh buffers cost more CPU than the copy into them (page faults). Not given back after a failure: still in use then. */
-const pool: Buffer[] = [];
-const POOL_MAX = 64;
-
-function takeBuffer(): Buffer {
-  return pool.pop() ?? Buffer.allocUnsafeSlow(PIECE_SIZE);
-}
-
-function giveBuffer(buffer: Buffer): void {
-  if (pool.length < POOL_MAX) pool.push(buffer);
+function toReply(method: string, reply: IncomingMessage): Reply {
+  const headers = flat(reply.headers);
+  const statusCode = reply.statusCode ?? 0;
+  if (method !== "HEAD" && statusCode !== 204) return { statusCode, headers, body: reply };
+  // The SDK does not read what cannot have a body; the connection is free only when somebody has.
+  reply.resume();
+  return { statusCode, headers, body: Readable.from([]) };
 }
 
 function queryOf(query: SignedRequest["query"]): string {

@@ -9,7 +9,8 @@ import type { Etag, Key, PartNumber, Sha256, UploadId } from "../model/mod.ts";
  * Keys are relative to the prefix that the store was made with; it is added and removed by the implementation.
  *
  * Errors: every method rejects with a `KodomountError`. `Unavailable` (5xx, SlowDown, 429, InternalError also inside a
- * 200), `TimedOut` (no progress) and `Unreachable` (DNS, refused, reset) are `retryable`; a bare store never retries,
+ * 200; a reply that is no store's, as of a network that wants a login), `TimedOut` (no progress) and `Unreachable` (DNS,
+ * refused, reset, a certificate that is not to be trusted) are `retryable`; a bare store never retries,
  * `withRetry` does. An absent object or upload is `NotFound` / `NoSuchUpload`; `AccessDenied`, `BadCredentials`,
  * `WrongRegion`, `ClockSkewed`, `NoSuchBucket`, `QuotaExceeded`, `BadDigest`, `BadPart`, `PreconditionFailed`, `Archived`
  * say what their names say; any other 4xx is `Rejected`. Messages carry the operation, the key, S3's code and request id,
@@ -20,6 +21,9 @@ import type { Etag, Key, PartNumber, Sha256, UploadId } from "../model/mod.ts";
  * Aborting `signal` rejects with `Interrupted` at once, and the connection is given up.
  *
  * Deadlines: 5 s to connect, 10 s without progress of bytes in either direction; a request that moves has no other.
+ * `copy`, `copyPart` and `complete`, where the store works by itself, may take 60 s until they answer.
+ *
+ * After `close()` everything rejects with `Interrupted`.
  */
 export interface ObjectStore {
   /** What is at `key`, or undefined. */

@@ -10,10 +10,9 @@ export async function checkAccess(store: ObjectStore, signal?: AbortSignal): Pro
   try {
     await store.list({ prefix: ROOT_KEY, delimiter: false, limit: 1 }, signal);
   } catch (error) {
-    // A bucket's absence has no object to be absent: any 404 here means it.
-    if (codeOf(error) === "NotFound")
-      throw new KodomountError("NoSuchBucket", "The bucket does not exist", { cause: error });
-    throw error;
+    if (codeOf(error) !== "NotFound") throw error;
+    // A listing names nothing but the bucket, so that is what was not found.
+    throw new KodomountError("NoSuchBucket", "The bucket does not exist", { cause: error });
   }
 }
 
@@ -24,11 +23,9 @@ export async function probePayloadHash(
 ): Promise<"verified" | "not verified"> {
   const key = toKey(`.kodomount-probe-${randomBytes(6).toString("hex")}`);
   const sha256 = toSha256(createHash("sha256").update("what was signed").digest("hex"));
+  const bytes = Buffer.from("what is sent instead");
   try {
-    await store.put(
-      { key, body: { kind: "bytes", bytes: Buffer.from("something else") }, sha256, metadata: {} },
-      signal,
-    );
+    await store.put({ key, body: { kind: "bytes", bytes }, sha256, metadata: {} }, signal);
   } catch (error) {
     if (codeOf(error) === "BadDigest") return "verified";
     throw error;

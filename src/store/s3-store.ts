@@ -1,7 +1,6 @@
 // The ObjectStore on S3's protocol. The SDK signs, builds and parses; sending is ours (`http-handler.ts`), and so are
 // retries (`with-retry.ts`): the SDK's share a quota among all parts and never repeat a stream.
 
-import type { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -17,35 +16,43 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
-import { type Clock, KodomountError, type Log } from "../base/mod.ts";
+import { codeOf, invariant, KodomountError } from "../base/mod.ts";
 import {
   type Etag,
   type Key,
-  type Sha256,
   toEtag,
   toKey,
   toPartNumber,
   toUploadId,
+  type UploadId,
 } from "../model/mod.ts";
 import { classify } from "./classify.ts";
-import { createClient } from "./client.ts";
-import { FileBody } from "./http-handler.ts";
+import { createClient, type StoreDeps } from "./client.ts";
 import type {
-  Body,
   ByteRange,
   HeldPart,
   ListPage,
+  ListRequest,
   ObjectHead,
   ObjectStore,
+  PutRequest,
   StoreOptions,
 } from "./object-store.ts";
+import { toBody, withHash } from "./payload.ts";
+import { etagOf, readReply, toRange } from "./read-reply.ts";
+
+/** How long the store may work by itself, on a copy or on joining parts, without a byte to us. */
+const STORE_WORKS_MS = 60_000;
+
+/** As `AbortSignal` and time limit go to the SDK. */
+interface Call {
+  readonly abortSignal?: AbortSignal;
+  readonly requestTimeout?: number;
+}
 
 /** A store that asks once; wrap it with `withRetry`. */
-export function createS3Store(
-  options: StoreOptions,
-  deps: { clock: Clock; log: Log },
-): ObjectStore {
-  return new S3Store(options, createClient(options, deps.clock));
+export function createS3Store(options: StoreOptions, deps: StoreDeps): ObjectStore {
+  return new S3Store(options, createClient(options, deps));
 }
 
 class S3Store implements ObjectStore {
@@ -58,19 +65,21 @@ class S3Store implements ObjectStore {
   }
 
   async head(key: Key, signal?: AbortSignal): Promise<ObjectHead | undefined> {
+    const command = new HeadObjectCommand(this.#at(key));
+    const what = `HEAD ${key}`;
     try {
-      const reply = await this.#send(`HEAD ${key}`, signal, (abort) =>
-        this.#client.send(new HeadObjectCommand(this.#at(key)), abort),
-      );
-      return {
-        etag: toEtag(reply.ETag ?? ""),
-        size: reply.ContentLength ?? 0,
-        lastModifiedMs: reply.LastModified?.getTime() ?? 0,
-        storageClass: reply.StorageClass,
-        metadata: reply.Metadata ?? {},
-      };
+      return await this.#send(what, signal, async (call) => {
+        const reply = await this.#client.send(command, call);
+        return {
+          etag: etagOf(reply.ETag),
+          size: reply.ContentLength ?? 0,
+          lastModifiedMs: reply.LastModified?.getTime() ?? 0,
+          storageClass: reply.StorageClass,
+          metadata: reply.Metadata ?? {},
+        };
+      });
     } catch (error) {
-      if (error instanceof KodomountError && error.code === "NotFound") return undefined;
+      if (codeOf(error) === "NotFound") return undefined;
       throw error;
     }
   }
@@ -80,37 +89,18 @@ class S3Store implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<{ bytes: Buffer; etag: Etag }> {
     const { key, range, etag } = request;
-    const what = `GET ${key}`;
-    return this.#send(what, signal, async (abort) => {
-      const command = new GetObjectCommand({
-        ...this.#at(key),
-        ...(range === undefined ? {} : { Range: toRange(range) }),
-        ...(etag === undefined ? {} : { IfMatch: etag }),
-      });
-      const reply = await this.#client.send(command, abort);
-      const body = reply.Body as Readable;
-      const length = reply.ContentLength ?? 0;
-      const found = toEtag(reply.ETag ?? "");
-      try {
-        assertVersion(what, etag, found);
-        assertRange(what, range, { length, contentRange: reply.ContentRange });
-        return { bytes: await readAll(what, body, length), etag: found };
-      } catch (error) {
-        body.destroy();
-        throw error;
-      }
+    invariant(range === undefined || range.length > 0, "a range has at least one byte");
+    const command = new GetObjectCommand({
+      ...this.#at(key),
+      ...(range === undefined ? {} : { Range: toRange(range) }),
+      ...(etag === undefined ? {} : { IfMatch: etag }),
     });
+    return await this.#send(`GET ${key}`, signal, async (call) =>
+      readReply(request, await this.#client.send(command, call)),
+    );
   }
 
-  async list(
-    request: {
-      prefix: Key;
-      delimiter: boolean;
-      token?: string | undefined;
-      limit?: number | undefined;
-    },
-    signal?: AbortSignal,
-  ): Promise<ListPage> {
+  async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
     const { bucket, prefix, provider } = this.#options;
     const encoded = provider.listEncoding;
     const command = new ListObjectsV2Command({
@@ -121,9 +111,11 @@ class S3Store implements ObjectStore {
       MaxKeys: request.limit ?? 1000,
       EncodingType: encoded ? "url" : undefined,
     });
-    const reply = await this.#send(`LIST ${request.prefix}`, signal, (abort) =>
-      this.#client.send(command, abort),
-    );
+    const reply = await this.#send(`LIST ${request.prefix}`, signal, async (call) => {
+      const reply = await this.#client.send(command, call);
+      assertStore(reply.Name, reply.IsTruncated, reply.KeyCount);
+      return reply;
+    });
     const decode = (text: string | undefined): Key => {
       const key =
         reply.EncodingType === "url"
@@ -143,30 +135,28 @@ class S3Store implements ObjectStore {
       // The mount's own prefix may be an object, the marker of the root: it is no file in it.
       objects: objects.filter(({ key }) => key !== ""),
       prefixes: [...prefixes].filter((key) => key !== ""),
-      token: reply.IsTruncated ? reply.NextContinuationToken : undefined,
+      token: tokenOf(reply.IsTruncated, reply.NextContinuationToken),
     };
   }
 
-  async put(
-    request: { key: Key; body: Body; sha256: Sha256; metadata: Record<string, string> },
-    signal?: AbortSignal,
-  ): Promise<{ etag: Etag }> {
+  async put(request: PutRequest, signal?: AbortSignal): Promise<{ etag: Etag }> {
     const { key, body, sha256, metadata } = request;
-    const command = new PutObjectCommand({ ...this.#at(key), ...toBody(body), Metadata: metadata });
-    withHash(command, sha256);
-    const reply = await this.#send(`PUT ${key}`, signal, (abort) =>
-      this.#client.send(command, abort),
+    const command = withHash(
+      new PutObjectCommand({ ...this.#at(key), ...toBody(body), Metadata: metadata }),
+      sha256,
     );
-    return { etag: toEtag(reply.ETag ?? "") };
+    return await this.#send(`PUT ${key}`, signal, async (call) => ({
+      etag: etagOf((await this.#client.send(command, call)).ETag),
+    }));
   }
 
   async delete(key: Key, signal?: AbortSignal): Promise<void> {
     try {
-      await this.#send(`DELETE ${key}`, signal, (abort) =>
-        this.#client.send(new DeleteObjectCommand(this.#at(key)), abort),
+      await this.#send(`DELETE ${key}`, signal, (call) =>
+        this.#client.send(new DeleteObjectCommand(this.#at(key)), call),
       );
     } catch (error) {
-      if (!(error instanceof KodomountError) || error.code !== "NotFound") throw error;
+      if (codeOf(error) !== "NotFound") throw error;
     }
   }
 
@@ -183,29 +173,27 @@ class S3Store implements ObjectStore {
         ? {}
         : { Metadata: metadata, MetadataDirective: "REPLACE" as const }),
     });
-    const reply = await this.#send(`COPY ${from} to ${to}`, signal, (abort) =>
-      this.#client.send(command, abort),
-    );
-    return { etag: toEtag(reply.CopyObjectResult?.ETag ?? "") };
+    return await this.#send(`COPY ${from} to ${to}`, signal, async (call) => {
+      const reply = await this.#client.send(command, { ...call, requestTimeout: STORE_WORKS_MS });
+      return { etag: etagOf(reply.CopyObjectResult?.ETag) };
+    });
   }
 
   async createUpload(
     request: { key: Key; metadata: Record<string, string> },
     signal?: AbortSignal,
-  ): Promise<{ uploadId: ReturnType<typeof toUploadId> }> {
-    const command = new CreateMultipartUploadCommand({
-      ...this.#at(request.key),
-      Metadata: request.metadata,
+  ): Promise<{ uploadId: UploadId }> {
+    const { key, metadata } = request;
+    const command = new CreateMultipartUploadCommand({ ...this.#at(key), Metadata: metadata });
+    return await this.#send(`CREATE UPLOAD ${key}`, signal, async (call) => {
+      const { UploadId } = await this.#client.send(command, call);
+      if (!UploadId)
+        throw new KodomountError(
+          "Unavailable",
+          "the reply has no upload id, so it is not a store's",
+        );
+      return { uploadId: toUploadId(UploadId) };
     });
-    const reply = await this.#send(`CREATE UPLOAD ${request.key}`, signal, (abort) =>
-      this.#client.send(command, abort),
-    );
-    if (!reply.UploadId)
-      throw new KodomountError(
-        "Rejected",
-        `CREATE UPLOAD ${request.key}: the store gave no upload id`,
-      );
-    return { uploadId: toUploadId(reply.UploadId) };
   }
 
   async uploadPart(
@@ -213,17 +201,21 @@ class S3Store implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }> {
     const { key, uploadId, partNumber, body, sha256 } = request;
-    const command = new UploadPartCommand({
-      ...this.#at(key),
-      UploadId: uploadId,
-      PartNumber: partNumber,
-      ...toBody(body),
-    });
-    withHash(command, sha256);
-    const reply = await this.#send(`PUT part ${partNumber} of ${key}`, signal, (abort) =>
-      this.#client.send(command, abort),
+    const command = withHash(
+      new UploadPartCommand({
+        ...this.#at(key),
+        UploadId: uploadId,
+        PartNumber: partNumber,
+        ...toBody(body),
+      }),
+      sha256,
     );
-    return { etag: toEtag(reply.ETag ?? "") };
+    const what = `PUT part ${partNumber} of ${key}`;
+    return await ofUpload(
+      this.#send(what, signal, async (call) => ({
+        etag: etagOf((await this.#client.send(command, call)).ETag),
+      })),
+    );
   }
 
   async copyPart(
@@ -239,10 +231,10 @@ class S3Store implements ObjectStore {
       CopySourceIfMatch: etag,
       CopySourceRange: toRange(range),
     });
-    const reply = await this.#send(`COPY part ${partNumber} of ${key}`, signal, (abort) =>
-      this.#client.send(command, abort),
-    );
-    return { etag: toEtag(reply.CopyPartResult?.ETag ?? "") };
+    return await this.#send(`COPY part ${partNumber} of ${key}`, signal, async (call) => {
+      const reply = await this.#client.send(command, { ...call, requestTimeout: STORE_WORKS_MS });
+      return { etag: etagOf(reply.CopyPartResult?.ETag) };
+    });
   }
 
   async listParts(
@@ -258,8 +250,12 @@ class S3Store implements ObjectStore {
         UploadId: uploadId,
         PartNumberMarker: marker,
       });
-      const reply = await this.#send(`LIST PARTS ${key}`, signal, (abort) =>
-        this.#client.send(command, abort),
+      const reply = await ofUpload(
+        this.#send(`LIST PARTS ${key}`, signal, async (call) => {
+          const reply = await this.#client.send(command, call);
+          assertStore(reply.UploadId, reply.IsTruncated, reply.Key);
+          return reply;
+        }),
       );
       for (const part of reply.Parts ?? [])
         parts.push({
@@ -267,8 +263,9 @@ class S3Store implements ObjectStore {
           size: part.Size ?? 0,
           etag: toEtag(part.ETag ?? ""),
         });
-      const next = reply.IsTruncated ? reply.NextPartNumberMarker : undefined;
-      marker = next === marker ? undefined : next;
+      const next = tokenOf(reply.IsTruncated, reply.NextPartNumberMarker);
+      // Some stores say "truncated" of the last page, too, and give the same way on again, or 0.
+      marker = next === marker || next === "0" ? undefined : next;
     } while (marker !== undefined);
     return parts;
   }
@@ -285,7 +282,11 @@ class S3Store implements ObjectStore {
         Parts: parts.map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag })),
       },
     });
-    await this.#send(`COMPLETE ${key}`, signal, (abort) => this.#client.send(command, abort));
+    await ofUpload(
+      this.#send(`COMPLETE ${key}`, signal, (call) =>
+        this.#client.send(command, { ...call, requestTimeout: STORE_WORKS_MS }),
+      ),
+    );
   }
 
   async abort(request: Parameters<ObjectStore["abort"]>[0], signal?: AbortSignal): Promise<void> {
@@ -294,15 +295,11 @@ class S3Store implements ObjectStore {
       UploadId: request.uploadId,
     });
     try {
-      await this.#send(`ABORT ${request.key}`, signal, (abort) =>
-        this.#client.send(command, abort),
+      await ofUpload(
+        this.#send(`ABORT ${request.key}`, signal, (call) => this.#client.send(command, call)),
       );
     } catch (error) {
-      if (
-        !(error instanceof KodomountError) ||
-        (error.code !== "NoSuchUpload" && error.code !== "NotFound")
-      )
-        throw error;
+      if (codeOf(error) !== "NoSuchUpload") throw error;
     }
   }
 
@@ -322,7 +319,7 @@ class S3Store implements ObjectStore {
   async #send<T>(
     what: string,
     signal: AbortSignal | undefined,
-    task: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    task: (call: Call) => Promise<T>,
   ): Promise<T> {
     if (signal?.aborted) throw new KodomountError("Interrupted", `${what} was interrupted`);
     try {
@@ -335,86 +332,25 @@ class S3Store implements ObjectStore {
   }
 }
 
-/** The hash that the signature covers: the server refuses any other body. */
-function withHash(command: { middlewareStack: unknown }, sha256: Sha256): void {
-  const stack = command.middlewareStack as {
-    add(
-      middleware: (
-        next: (args: { request: { headers: Record<string, string> } }) => unknown,
-      ) => (args: { request: { headers: Record<string, string> } }) => unknown,
-      options: { step: "build"; name: string; priority: "low" },
-    ): void;
-  };
-  stack.add(
-    (next) => (args) => {
-      args.request.headers["x-amz-content-sha256"] = sha256;
-      return next(args);
-    },
-    { step: "build", name: "kodomountPayloadHash", priority: "low" },
-  );
-}
-
-function toBody(body: Body): { Body: never; ContentLength: number } {
-  const value: unknown = body.kind === "bytes" ? body.bytes : new FileBody(body.path, body.size);
-  return {
-    Body: value as never,
-    ContentLength: body.kind === "bytes" ? body.bytes.length : body.size,
-  };
-}
-
-function toRange(range: ByteRange): string {
-  return `bytes=${range.offset}-${range.offset + range.length - 1}`;
-}
-
-/** Some stores take If-Match and do not act on it. */
-function assertVersion(what: string, wanted: Etag | undefined, found: Etag): void {
-  if (wanted !== undefined && wanted !== found)
-    throw new KodomountError("PreconditionFailed", `${what}: it is another version by now`);
-}
-
-function assertRange(
-  what: string,
-  range: ByteRange | undefined,
-  reply: { length: number; contentRange: string | undefined },
-): void {
-  if (range === undefined) return;
-  const last = range.offset + range.length - 1;
-  const match = /^bytes (\d+)-(\d+)\//.exec(reply.contentRange ?? "");
-  if (match === null) {
-    // The whole object is right only if it is what was asked for.
-    if (range.offset === 0 && reply.length === range.length) return;
-    throw new KodomountError(
-      "Rejected",
-      `${what}: the store answers a range with the whole object`,
-    );
+/** For requests that name nothing but an upload: what is not found is the upload, whatever words the store has for it. */
+async function ofUpload<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (!(error instanceof KodomountError) || error.code !== "NotFound") throw error;
+    throw new KodomountError("NoSuchUpload", error.message, { cause: error });
   }
-  if (
-    Number(match[1]) === range.offset &&
-    Number(match[2]) === last &&
-    reply.length === range.length
-  )
-    return;
-  if (Number(match[1]) === range.offset && Number(match[2]) < last)
-    throw new KodomountError("Invalid", `${what}: the range reaches behind the end`);
-  throw new KodomountError(
-    "Unavailable",
-    `${what}: the store answers bytes ${match[1]}-${match[2]} for ${range.offset}-${last}`,
-  );
 }
 
-async function readAll(what: string, body: Readable, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  let at = 0;
-  for await (const piece of body as AsyncIterable<Buffer>) {
-    if (at + piece.length > length)
-      throw new KodomountError("Unavailable", `${what}: the body is longer than announced`);
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  if (at < length)
-    throw new KodomountError(
-      "Unavailable",
-      `${what}: the body ends after ${at} of ${length} bytes`,
-    );
-  return bytes;
+/** A page of somebody who answers in the store's place parses as an empty list; a store's says at least one of these. */
+function assertStore(...fields: unknown[]): void {
+  if (fields.every((field) => field === undefined))
+    throw new KodomountError("Unavailable", "the reply is no list, so it is not a store's");
+}
+
+/** A listing that silently ended early would make objects disappear. */
+function tokenOf(truncated: boolean | undefined, token: string | undefined): string | undefined {
+  if (!truncated) return undefined;
+  if (!token) throw new KodomountError("Rejected", "The store gave a part of a list and no way on");
+  return token;
 }

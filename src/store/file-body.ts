@@ -1,0 +1,112 @@
+// A request's body that is read from a file while it is sent: a part costs two pieces of memory, not its own size.
+
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import type { ClientRequest } from "node:http";
+import { errnoOf, KodomountError } from "../base/mod.ts";
+
+/** Pieces of 512 KiB cost least CPU, also over TLS; smaller ones cost calls, larger ones cache. */
+const PIECE_SIZE = 512 * 1024;
+/** Two pieces for each of 64 requests. */
+const POOL_MAX = 128;
+
+/** The first `byteLength` bytes of a file. A plain object: the SDK passes it through untouched and never hashes it. */
+export class FileBody {
+  readonly file: string;
+  readonly byteLength: number;
+
+  constructor(file: string, byteLength: number) {
+    this.file = file;
+    this.byteLength = byteLength;
+  }
+}
+
+/** How far the body of a request has got. */
+export interface Sending {
+  /** Set by whoever sees that the rest is not wanted any more: the reply has come, and it is a refusal. */
+  unwanted: boolean;
+  /** All of it was handed to the connection. */
+  handedOver: boolean;
+}
+
+/** Writes the body and ends the request. @throws `Corrupt` when the file is gone or shorter; what the connection says. */
+export async function writeBody(
+  request: ClientRequest,
+  body: unknown,
+  sending: Sending,
+): Promise<void> {
+  if (body instanceof FileBody) {
+    await using file = await openFile(body);
+    return await writeFile(request, { file, body }, sending);
+  }
+  sending.handedOver = true;
+  if (body === undefined || body === null) request.end();
+  else if (typeof body === "string" || body instanceof Uint8Array) request.end(body);
+  else throw new KodomountError("Programmer", "A body is bytes or a file");
+}
+
+/**
+ * Piece by piece, the next one is read while the one before goes out. Waits for write callbacks and not for 'drain',
+ * which never comes on a kept TLS connection when the reply overtakes it.
+ */
+async function writeFile(
+  request: ClientRequest,
+  from: { file: FileHandle; body: FileBody },
+  sending: Sending,
+): Promise<void> {
+  const { file, body } = from;
+  const buffers: [Buffer, Buffer] = [takeBuffer(), takeBuffer()];
+  let written: Promise<void> = Promise.resolve();
+  for (let at = 0, turn = 0; at < body.byteLength; turn ^= 1) {
+    const buffer = turn === 0 ? buffers[0] : buffers[1];
+    const wanted = Math.min(PIECE_SIZE, body.byteLength - at);
+    const { bytesRead } = await file.read(buffer, 0, wanted, at);
+    if (bytesRead === 0) throw shorter(body);
+    await written;
+    if (sending.unwanted) break;
+    at += bytesRead;
+    sending.handedOver = at === body.byteLength;
+    written = write(request, buffer.subarray(0, bytesRead));
+    // Awaited in the next turn, or below; until then its failure would count as unhandled.
+    written.catch(() => {});
+  }
+  await written;
+  if (!sending.unwanted || sending.handedOver) request.end();
+  // Only now: after a failure the connection might still be sending from them.
+  for (const buffer of buffers) giveBuffer(buffer);
+}
+
+function write(request: ClientRequest, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (request.destroyed)
+      return reject(new KodomountError("Unreachable", "the connection is gone"));
+    request.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function openFile(body: FileBody): Promise<FileHandle> {
+  try {
+    return await open(body.file, "r");
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    throw new KodomountError("Corrupt", `The file ${body.file} is gone`, { cause: error });
+  }
+}
+
+function shorter(body: FileBody): KodomountError {
+  return new KodomountError(
+    "Corrupt",
+    `The file ${body.file} is shorter than the ${body.byteLength} bytes that were to be sent`,
+  );
+}
+
+/** Fresh buffers cost more CPU than the copy into them: page faults. */
+const pool: Buffer[] = [];
+
+function takeBuffer(): Buffer {
+  return pool.pop() ?? Buffer.allocUnsafeSlow(PIECE_SIZE);
+}
+
+function giveBuffer(buffer: Buffer): void {
+  if (pool.length < POOL_MAX) pool.push(buffer);
+}

@@ -1,0 +1,399 @@
+// The S3 adapter against a server that answers as the test says: what is sent, what is made of replies, and of faults.
+
+import { createHash, randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import { silentLog, systemClock } from "../../../src/base/mod.ts";
+import {
+  PROVIDERS,
+  toEtag,
+  toKey,
+  toPartNumber,
+  toSha256,
+  toUploadId,
+} from "../../../src/model/mod.ts";
+import { type Body, createS3Store } from "../../../src/store/mod.ts";
+import { tempDir } from "../../support/temp.ts";
+import { accept, bodyOf, refuse, TinyServer } from "./tiny-server.ts";
+
+const MIB = 1024 * 1024;
+const KEY = toKey("a b/ü+%&'.bin");
+
+function sha256Of(bytes: Uint8Array): ReturnType<typeof toSha256> {
+  return toSha256(createHash("sha256").update(bytes).digest("hex"));
+}
+
+function part(body: Body, sha256 = toSha256("0".repeat(64))) {
+  return { key: KEY, uploadId: toUploadId("U"), partNumber: toPartNumber(3), body, sha256 };
+}
+
+async function fileOf(dir: string, bytes: Uint8Array): Promise<Body> {
+  const path = join(dir, "part");
+  await writeFile(path, bytes);
+  return { kind: "file", path, size: bytes.length };
+}
+
+const small: Body = { kind: "bytes", bytes: Buffer.from("hello") };
+
+describe("uploadPart()", () => {
+  test("streams exactly the first bytes of the file, signed with the given hash, without Expect and chunks", async () => {
+    await using temp = await tempDir();
+    const bytes = randomBytes(3 * MIB + 17);
+    let got: Buffer | undefined;
+    await using server = await TinyServer.start(async (_, request, response) => {
+      got = await bodyOf(request);
+      response.writeHead(200, { ETag: '"part"' }).end();
+    });
+    const file = await fileOf(temp.path, Buffer.concat([bytes, Buffer.from("later")]));
+    const sha256 = sha256Of(bytes);
+    const reply = await server
+      .store()
+      .uploadPart(part({ ...file, size: bytes.length } as Body, sha256));
+    expect(reply.etag).toBe('"part"');
+    expect(got?.equals(bytes)).toBe(true);
+    const { headers, url } = server.requests[0] ?? {};
+    expect(url).toMatch(/^\/b\/p\/a%20b\/%C3%BC%2B%25%26%27\.bin\?/);
+    const query = new URL(url ?? "", "http://x").searchParams;
+    expect([query.get("partNumber"), query.get("uploadId")]).toEqual(["3", "U"]);
+    expect(headers?.["x-amz-content-sha256"]).toBe(sha256);
+    expect(headers?.["content-length"]).toBe(String(bytes.length));
+    expect(headers?.expect).toBeUndefined();
+    expect(headers?.["transfer-encoding"]).toBeUndefined();
+    expect(headers?.authorization).toContain("x-amz-content-sha256");
+    expect(Object.keys(headers ?? {}).filter((name) => name.includes("checksum"))).toEqual([]);
+  });
+
+  test("keeps its connections between parts", async () => {
+    await using temp = await tempDir();
+    await using server = await TinyServer.start((_, request, response) =>
+      accept(request, response),
+    );
+    const store = server.store();
+    const file = await fileOf(temp.path, randomBytes(2 * MIB));
+    for (let i = 0; i < 5; i += 1) await store.uploadPart(part(file));
+    await Promise.all(Array.from({ length: 12 }, () => store.uploadPart(part(file))));
+    expect(server.sockets.size).toBeLessThanOrEqual(4);
+  });
+
+  test("a file that is shorter than said is Corrupt, and one that is gone as well", async () => {
+    await using temp = await tempDir();
+    await using server = await TinyServer.start((_, request, response) =>
+      accept(request, response),
+    );
+    const file = await fileOf(temp.path, randomBytes(100));
+    const store = server.store();
+    await expect(store.uploadPart(part({ ...file, size: 101 } as Body))).rejects.toMatchObject({
+      code: "Corrupt",
+    });
+    const gone: Body = { kind: "file", path: join(temp.path, "gone"), size: 5 };
+    await expect(store.uploadPart(part(gone))).rejects.toMatchObject({ code: "Corrupt" });
+  });
+
+  test("a connection that is reset in the body is Unreachable", async () => {
+    await using temp = await tempDir();
+    await using server = await TinyServer.start((_, request) => {
+      request.once("data", () => request.socket.resetAndDestroy());
+    });
+    const file = await fileOf(temp.path, randomBytes(8 * MIB));
+    await expect(server.store().uploadPart(part(file))).rejects.toMatchObject({
+      code: "Unreachable",
+      retryable: true,
+    });
+  });
+
+  test("a refusal that comes before the end of the body is what is reported", async () => {
+    await using temp = await tempDir();
+    await using server = await TinyServer.start((number, request, response) => {
+      if (number > 1) return accept(request, response);
+      refuse(response, 403, "AccessDenied");
+    });
+    const store = server.store({ connections: 1 });
+    const file = await fileOf(temp.path, randomBytes(16 * MIB));
+    await expect(store.uploadPart(part(file))).rejects.toMatchObject({ code: "AccessDenied" });
+    expect((await store.uploadPart(part(file))).etag).toBe('"e"');
+  });
+
+  test("a success without ETag is nobody's word: Unavailable", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume().on("end", () => response.end("<html>Welcome to our hotel</html>"));
+    });
+    await expect(server.store().uploadPart(part(small))).rejects.toMatchObject({
+      code: "Unavailable",
+    });
+  });
+
+  test("a success before the body was sent is Unavailable", async () => {
+    await using temp = await tempDir();
+    await using server = await TinyServer.start((_, _request, response) => {
+      response.writeHead(200, { ETag: '"early"' }).end();
+    });
+    const file = await fileOf(temp.path, randomBytes(32 * MIB));
+    await expect(server.store().uploadPart(part(file))).rejects.toMatchObject({
+      code: "Unavailable",
+    });
+  });
+});
+
+describe("get()", () => {
+  const ranged = { key: KEY, range: { offset: 2, length: 3 } };
+
+  test("asks for the range and gives exactly those bytes", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      response
+        .writeHead(206, { ETag: '"v"', "content-range": "bytes 2-4/9", "content-length": 3 })
+        .end("cde");
+    });
+    const { bytes, etag } = await server.store().get({ ...ranged, etag: toEtag('"v"') });
+    expect([bytes.toString(), etag]).toEqual(["cde", '"v"']);
+    expect(server.requests[0]?.headers).toMatchObject({ range: "bytes=2-4", "if-match": '"v"' });
+  });
+
+  test.each([
+    [
+      "another version",
+      206,
+      { ETag: '"w"', "content-range": "bytes 2-4/9" },
+      "cde",
+      "PreconditionFailed",
+    ],
+    ["other bytes", 206, { ETag: '"v"', "content-range": "bytes 1-3/9" }, "cde", "Unavailable"],
+    ["less, at the end", 206, { ETag: '"v"', "content-range": "bytes 2-3/4" }, "cd", "Invalid"],
+    ["the whole object", 200, { ETag: '"v"' }, "abcdefghi", "Rejected"],
+    ["no version", 206, { "content-range": "bytes 2-4/9" }, "cde", "Unavailable"],
+  ])("%s is refused", async (_, status, headers, body, code) => {
+    await using server = await TinyServer.start((_number, _request, response) => {
+      response.writeHead(status, { ...headers, "content-length": body.length }).end(body);
+    });
+    await expect(server.store().get({ ...ranged, etag: toEtag('"v"') })).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  test("a whole object that is the range is taken", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      response.writeHead(200, { ETag: '"v"', "content-length": 3 }).end("abc");
+    });
+    const { bytes } = await server.store().get({ key: KEY, range: { offset: 0, length: 3 } });
+    expect(bytes.toString()).toBe("abc");
+  });
+
+  test("a body that breaks off is retryable", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      response.writeHead(200, { ETag: '"v"', "content-length": 9 }).write("abc");
+      setImmediate(() => request.socket.destroy());
+    });
+    await expect(server.store().get({ key: KEY })).rejects.toMatchObject({ retryable: true });
+  });
+
+  test("an empty object", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      response.writeHead(200, { ETag: '"v"', "content-length": 0 }).end();
+    });
+    expect((await server.store().get({ key: KEY })).bytes).toHaveLength(0);
+  });
+});
+
+describe("head()", () => {
+  test("gives what is known, and undefined for what is not there, over one connection", async () => {
+    await using server = await TinyServer.start((number, _request, response) => {
+      if (number === 1)
+        response.writeHead(200, {
+          ETag: '"v"',
+          "content-length": 7,
+          "last-modified": "Tue, 24 Nov 2026 17:00:00 GMT",
+          "x-amz-meta-kodomount-save": "id",
+        });
+      else response.writeHead(404, { "content-length": 0 });
+      response.end();
+    });
+    const store = server.store({ connections: 1 });
+    expect(await store.head(KEY)).toEqual({
+      etag: '"v"',
+      size: 7,
+      lastModifiedMs: Date.UTC(2026, 10, 24, 17),
+      storageClass: undefined,
+      metadata: { "kodomount-save": "id" },
+    });
+    for (let i = 0; i < 3; i += 1) expect(await store.head(KEY)).toBeUndefined();
+    expect(server.sockets.size).toBe(1);
+  });
+});
+
+describe("list()", () => {
+  const page = (inner: string): string =>
+    `<?xml version="1.0"?><ListBucketResult><Name>b</Name>${inner}</ListBucketResult>`;
+  const object = (key: string): string =>
+    `<Contents><Key>${key}</Key><ETag>&quot;e&quot;</ETag><Size>5</Size><LastModified>2026-11-24T17:00:00.000Z</LastModified></Contents>`;
+
+  test("takes the prefix off, drops its own marker and repeated prefixes", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      const prefixes = "<CommonPrefixes><Prefix>p/d/</Prefix></CommonPrefixes>".repeat(2);
+      const objects = object("p/") + object("p/a &amp;+%41");
+      response.end(page(`<IsTruncated>false</IsTruncated>${objects}${prefixes}`));
+    });
+    const found = await server.store().list({ prefix: toKey(""), delimiter: true });
+    expect(found.objects.map(({ key }) => key)).toEqual(["a &+%41"]);
+    expect(found.objects[0]).toMatchObject({ etag: '"e"', size: 5 });
+    expect(found.prefixes).toEqual(["d/"]);
+    expect(found.token).toBeUndefined();
+    expect(server.requests[0]?.url).not.toContain("encoding-type");
+  });
+
+  test("asks for encoded keys where the store can, and decodes them", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      response.end(page(`<EncodingType>url</EncodingType>${object("p/a+b%2B%C3%BC%01")}`));
+    });
+    const store = server.store({ provider: { ...PROVIDERS.kodo, listEncoding: true } });
+    const found = await store.list({ prefix: toKey(""), delimiter: false });
+    expect(found.objects[0]?.key).toBe("a b+ü\u0001");
+    expect(server.requests[0]?.url).toContain("encoding-type=url");
+  });
+
+  test("a list that goes on without a way on is an error, not an end", async () => {
+    await using server = await TinyServer.start((_, _request, response) => {
+      response.end(page("<IsTruncated>true</IsTruncated>"));
+    });
+    const list = server.store().list({ prefix: toKey(""), delimiter: false });
+    await expect(list).rejects.toMatchObject({ code: "Rejected" });
+  });
+
+  test.each([["<html><body>Log in</body></html>"], ["not even that"], [""]])(
+    "somebody else's page is not an empty list: %j",
+    async (text) => {
+      await using server = await TinyServer.start((_, _request, response) => response.end(text));
+      const list = server.store().list({ prefix: toKey(""), delimiter: false });
+      await expect(list).rejects.toMatchObject({ code: "Unavailable" });
+    },
+  );
+});
+
+describe("errors", () => {
+  const upload = { key: KEY, uploadId: toUploadId("U") };
+
+  test.each([
+    [403, "SignatureDoesNotMatch", "BadCredentials"],
+    [403, "InvalidAccessKeyId", "BadCredentials"],
+    [403, "RequestTimeTooSkewed", "ClockSkewed"],
+    [403, "AccessDenied", "AccessDenied"],
+    [400, "IncorrectRegion", "WrongRegion"],
+    [301, "PermanentRedirect", "WrongRegion"],
+    [400, "AuthorizationHeaderMalformed", "WrongRegion"],
+    [400, "XAmzContentSHA256Mismatch", "BadDigest"],
+    [404, "NoSuchBucket", "NoSuchBucket"],
+    [404, "NoSuchUpload", "NoSuchUpload"],
+    [403, "QuotaExceeded", "QuotaExceeded"],
+    [403, "InvalidObjectState", "Archived"],
+    [503, "SlowDown", "Unavailable"],
+    [400, "RequestTimeout", "Unavailable"],
+    [400, "InvalidStorageClass", "Rejected"],
+    [501, "NotImplemented", "NotSupported"],
+    [507, "Whatever", "QuotaExceeded"],
+    [418, "constructor", "Rejected"],
+  ])("%i %s is %s, with request and reason and without a credential", async (status, s3, code) => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume();
+      refuse(response, status, s3);
+    });
+    const failed = await server
+      .store()
+      .uploadPart(part(small))
+      .catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code });
+    expect(String(failed)).toContain(`PUT part 3 of ${KEY}`);
+    expect(String(failed)).toContain(s3);
+    expect(String(failed)).toContain("REQ");
+    expect(inspect(failed, { depth: 9 })).not.toMatch(/KEYID|verysecret/);
+  });
+
+  test("a gateway's page is Unavailable", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume();
+      response.writeHead(502, { "content-type": "text/html" }).end("<html><p>Bad gateway</html>");
+    });
+    const failed = server.store().uploadPart(part(small));
+    await expect(failed).rejects.toMatchObject({ code: "Unavailable" });
+  });
+
+  test("a redirection that no store has written is Unavailable, not a wrong region", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume();
+      response.writeHead(302, { location: "http://login.example/" }).end();
+    });
+    await expect(server.store().head(KEY)).rejects.toMatchObject({ code: "Unavailable" });
+  });
+
+  test("a refused connection is Unreachable", async () => {
+    const { store } = await (async () => {
+      await using server = await TinyServer.start(() => {});
+      return { store: createS3Store(server.options, { clock: systemClock, log: silentLog }) };
+    })();
+    await expect(store.head(KEY)).rejects.toMatchObject({ code: "Unreachable", retryable: true });
+    store.close();
+  });
+
+  test("complete() and copy() see an error inside of a 200", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume();
+      refuse(response, 200, "InternalError");
+    });
+    const store = server.store();
+    const complete = store.complete({
+      ...upload,
+      parts: [{ partNumber: toPartNumber(1), etag: toEtag("e") }],
+    });
+    await expect(complete).rejects.toMatchObject({ code: "Unavailable" });
+    const copy = store.copy({ from: KEY, to: toKey("x"), etag: toEtag("e") });
+    await expect(copy).rejects.toMatchObject({ code: "Unavailable" });
+  });
+
+  test("what is not found about an upload is the upload; to abort what is gone succeeds", async () => {
+    await using server = await TinyServer.start((_, request, response) => {
+      request.resume();
+      response.writeHead(404).end();
+    });
+    const store = server.store();
+    await expect(store.listParts(upload)).rejects.toMatchObject({ code: "NoSuchUpload" });
+    await expect(store.uploadPart(part(small))).rejects.toMatchObject({ code: "NoSuchUpload" });
+    await store.abort(upload);
+    await store.delete(KEY);
+  });
+
+  test("a kept connection that the server has reset is Unreachable, and the next request is fine", async () => {
+    await using server = await TinyServer.start((number, request, response) => {
+      if (number === 2) request.socket.resetAndDestroy();
+      else accept(request, response);
+    });
+    const store = server.store({ connections: 1 });
+    await store.uploadPart(part(small));
+    await expect(store.uploadPart(part(small))).rejects.toMatchObject({ code: "Unreachable" });
+    expect((await store.uploadPart(part(small))).etag).toBe('"e"');
+  });
+});
+
+describe("abort and close()", () => {
+  test("an aborted request is Interrupted and its connection is gone", async () => {
+    await using server = await TinyServer.start((_, request) => request.resume());
+    const abort = new AbortController();
+    const sending = server.store().uploadPart(part(small), abort.signal);
+    await expect.poll(() => server.requests.length).toBe(1);
+    abort.abort();
+    await expect(sending).rejects.toMatchObject({ code: "Interrupted" });
+    await expect.poll(() => [...server.sockets].every(({ closed }) => closed)).toBe(true);
+    const later = server.store().uploadPart(part(small), abort.signal);
+    await expect(later).rejects.toMatchObject({ code: "Interrupted" });
+  });
+
+  test("close() interrupts what is under way, what waits for a connection, and what comes later", async () => {
+    await using server = await TinyServer.start((_, request) => request.resume());
+    const store = server.store({ connections: 1 });
+    const sending = [store.uploadPart(part(small)), store.head(KEY)];
+    const outcomes = Promise.allSettled(sending);
+    await expect.poll(() => server.requests.length).toBe(1);
+    store.close();
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "Interrupted" } });
+    await expect(store.head(KEY)).rejects.toMatchObject({ code: "Interrupted" });
+  });
+});
