@@ -1,19 +1,10 @@
 // The main thread's side of the worker: who goes first, how many at once, and what to do should the worker die.
 
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type Clock, describe, KodomountError, type Log, Semaphore } from "../base/mod.ts";
 import { type Etag, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
 import type { StoreOptions } from "../store/mod.ts";
-import type {
-  HashTask,
-  Order,
-  PartTask,
-  PutTask,
-  Report,
-  Task,
-  WorkerOptions,
-} from "./messages.ts";
+import type { Order, PartTask, PutTask, Report, Task, WorkerOptions } from "./messages.ts";
 
 export interface SenderOptions {
   readonly store: StoreOptions;
@@ -23,6 +14,7 @@ export interface SenderOptions {
   readonly clock: Clock;
 }
 
+/** Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first. */
 const FROM_SOURCE = `
 const { workerData } = require("node:worker_threads");
 import("tsx/esm/api").then(({ register }) => { register(); return import(workerData.file); });
@@ -33,6 +25,7 @@ interface Waiting {
   readonly reject: (error: KodomountError) => void;
 }
 
+/** Bytes on their way. Reading, hashing and sending happen in one worker thread; this side keeps the order and the count. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #lanes: Semaphore;
@@ -57,10 +50,15 @@ export class Sender {
 
   /** SHA-256 of the first `size` bytes. @throws `Corrupt` when the file is shorter or gone. */
   async hash(file: { path: string; size: number }, signal?: AbortSignal): Promise<Sha256> {
-    return toSha256(await this.#ask({ kind: "hash", ...file } satisfies HashTask, signal));
+    return toSha256(await this.#ask({ kind: "hash", ...file }, signal));
   }
 
-  /** Sends a part; retries without end what may pass. @param priority the smallest goes first. */
+  /**
+   * Sends a part; retries without end what may pass.
+   * @param priority the smallest goes first.
+   * @throws `Interrupted` when `signal` aborts, once the connection is given up and the file is no longer read; `Unavailable`
+   * when the thread died: the part may or may not have arrived. Otherwise as `ObjectStore.uploadPart`, and `Corrupt`.
+   */
   uploadPart(
     request: Omit<PartTask, "kind">,
     priority: number,
@@ -69,7 +67,7 @@ export class Sender {
     return this.#send({ kind: "part", ...request }, priority, signal);
   }
 
-  /** Makes an object in one request, of a spill file or empty. */
+  /** Makes an object in one request, of a spill file or empty. Otherwise as `uploadPart`. */
   put(
     request: Omit<PutTask, "kind">,
     priority: number,
@@ -87,9 +85,11 @@ export class Sender {
     };
   }
 
+  /** Ends the thread; what is under way rejects with `Interrupted`, and so does what is asked later. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#worker?.terminate();
+    this.#worker = undefined;
     this.#failAll(new KodomountError("Interrupted", "The sender has stopped"));
   }
 
@@ -98,6 +98,7 @@ export class Sender {
     priority: number,
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }> {
+    // Held until the worker has answered: a part that is being given up still has its connection.
     using _ = await this.#lanes.acquire(priority, signal);
     this.#inFlight += 1;
     try {
@@ -142,14 +143,13 @@ export class Sender {
   }
 
   #startWorker(): Worker {
-    const workerData: WorkerOptions = { store: this.#options.store };
-    const built = fileURLToPath(new URL("./worker.js", import.meta.url));
-    // Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first.
-    const worker = import.meta.url.endsWith(".ts")
-      ? new Worker(FROM_SOURCE, { eval: true, workerData: { ...workerData, file: new URL("./worker.ts", import.meta.url).href } })
-      : new Worker(built, { workerData });
+    const { store, lanes } = this.#options;
+    // A connection for each lane: none waits for another within the thread, where priorities count no more.
+    const workerData: WorkerOptions = { store: { ...store, connections: lanes } };
+    const worker = createWorker(workerData);
     worker.on("message", (report: Report) => this.#report(report));
     worker.on("error", (error) => this.#died(worker, error));
+    worker.on("exit", (code) => this.#died(worker, new Error(`it has ended with ${code}`)));
     return worker;
   }
 
@@ -162,12 +162,12 @@ export class Sender {
 
   /** What was under way may have had its effect or not: as after any broken connection. */
   #died(worker: Worker, error: Error): void {
-    this.#options.log.error(
-      { err: error },
-      `The thread that sends has died and is started again: ${describe(error)}`,
-    );
     if (this.#stopped || this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#options.log.error(
+      { err: error },
+      `The thread that sends has died and is started again with the next task: ${describe(error)}`,
+    );
     this.#failAll(
       new KodomountError("Unavailable", "The thread that sends has died", { cause: error }),
     );
@@ -176,4 +176,11 @@ export class Sender {
   #failAll(error: KodomountError): void {
     for (const { reject } of [...this.#waiting.values()]) reject(error);
   }
+}
+
+function createWorker(workerData: WorkerOptions): Worker {
+  if (!import.meta.url.endsWith(".ts"))
+    return new Worker(new URL("./worker.js", import.meta.url), { workerData });
+  const file = new URL("./worker.ts", import.meta.url).href;
+  return new Worker(FROM_SOURCE, { eval: true, workerData: { ...workerData, file } });
 }
