@@ -1,11 +1,13 @@
 // SHA-256 of what a spill file holds, in slices, so that what the same thread is sending goes on between them.
 
 import { createHash } from "node:crypto";
+import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { KodomountError } from "../base/mod.ts";
 
-/** About half a millisecond of hashing; smaller slices cost more reads. */
-const SLICE_SIZE = 1024 * 1024;
+/** About 0.3 ms of hashing: so long does what is being sent wait. */
+const SLICE_SIZE = 512 * 1024;
 /** Kept between files: fresh ones cost page faults. */
 const buffers: Buffer[] = [];
 
@@ -24,7 +26,8 @@ export async function hashFile(
     for (let at = 0; at < size; ) {
       if (signal.aborted)
         throw new KodomountError("Interrupted", "The hash is not needed any more");
-      const { bytesRead } = await file.read(buffer, 0, Math.min(SLICE_SIZE, size - at), at);
+      // Read on this thread, where it is hashed: by way of another core's cache it costs half as much again.
+      const bytesRead = readSync(file.fd, buffer, 0, Math.min(SLICE_SIZE, size - at), at);
       if (bytesRead === 0)
         throw new KodomountError(
           "Corrupt",
@@ -32,6 +35,7 @@ export async function hashFile(
         );
       sum.update(buffer.subarray(0, bytesRead));
       at += bytesRead;
+      await nextTurn();
     }
     return sum.digest("hex");
   } finally {

@@ -114,6 +114,9 @@ class Exchange {
   readonly #request: ClientRequest;
   readonly #sending: Sending = { unwanted: false, handedOver: false };
   #reply: IncomingMessage | undefined;
+  /** Of `run`, as long as it waits; a request that waits for a connection does not hear of its end before it gets one. */
+  #reject: (error: Error) => void = () => {};
+  readonly #endTasks: (() => void)[] = [];
 
   constructor(request: ClientRequest, deps: Deps, options: SendOptions) {
     this.#request = request;
@@ -133,12 +136,14 @@ class Exchange {
 
   /** Calls `task` when nothing more can happen: the reply was read, or either failed. */
   onEnd(task: () => void): void {
-    this.#request.once("close", task);
+    this.#endTasks.push(task);
   }
 
   run(signed: SignedRequest): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const request = this.#request;
+      this.#reject = reject;
+      request.once("close", () => this.#end());
       // Stays for good: a broken connection may report more than once, after the promise is settled.
       request.on("error", reject);
       request.once("response", (reply) => {
@@ -146,17 +151,28 @@ class Exchange {
         if (problem !== undefined) this.fail(problem);
         else resolve(toReply(signed.method, reply));
       });
-      writeBody(request, signed.body, this.#sending).catch((error: unknown) => {
-        // A refusal that came before the end of the body says more than the connection that broke then.
-        if (!this.#sending.unwanted) this.fail(toError(error));
-      });
+      // Not before: what is written to a request that gets no connection is never called back.
+      request.once("socket", () => this.#write(signed.body));
     });
   }
 
   /** Gives up the connection: `run`, or who reads the reply, gets `error`. */
   fail(error: Error): void {
+    this.#reject(error);
     this.#reply?.destroy(error);
     this.#request.destroy(error);
+    this.#end();
+  }
+
+  #write(body: unknown): void {
+    writeBody(this.#request, body, this.#sending).catch((error: unknown) => {
+      // A refusal that came before the end of the body says more than the connection that broke then.
+      if (!this.#sending.unwanted) this.fail(toError(error));
+    });
+  }
+
+  #end(): void {
+    for (const task of this.#endTasks.splice(0)) task();
   }
 
   #answered(reply: IncomingMessage): KodomountError | undefined {

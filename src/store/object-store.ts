@@ -1,7 +1,7 @@
 // What the product asks of an object store. One implementation speaks S3 (`s3-store.ts`); wrappers of the same interface
 // add retries, logging and faults. `test/contract` runs one suite over all of them, in the order of this file.
 
-import type { Etag, Key, PartNumber, Sha256, UploadId } from "../model/mod.ts";
+import type { Etag, Key, PartNumber, ProviderProfile, Sha256, UploadId } from "../model/mod.ts";
 
 /**
  * The contract.
@@ -156,7 +156,7 @@ export interface PutRequest {
   readonly metadata: Record<string, string>;
 }
 
-/** What is sent: bytes in memory, or the first `size` bytes of a file, read as they go out. */
+/** What is sent: bytes in memory, or the first `size` bytes of a file, read as they go out, by the calling thread. */
 export type Body =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "file"; readonly path: string; readonly size: number };
@@ -175,7 +175,7 @@ export interface StoreOptions {
   readonly bucket: string;
   /** "" or ending with `/`. */
   readonly prefix: string;
-  readonly provider: import("../model/mod.ts").ProviderProfile;
+  readonly provider: ProviderProfile;
   readonly credentials: StoreCredentials;
   /** Connections at most. */
   readonly connections: number;

@@ -95,7 +95,7 @@ class S3Store implements ObjectStore {
       ...(range === undefined ? {} : { Range: toRange(range) }),
       ...(etag === undefined ? {} : { IfMatch: etag }),
     });
-    return await this.#send(`GET ${key}`, signal, async (call) =>
+    return this.#send(`GET ${key}`, signal, async (call) =>
       readReply(request, await this.#client.send(command, call)),
     );
   }
@@ -145,7 +145,7 @@ class S3Store implements ObjectStore {
       new PutObjectCommand({ ...this.#at(key), ...toBody(body), Metadata: metadata }),
       sha256,
     );
-    return await this.#send(`PUT ${key}`, signal, async (call) => ({
+    return this.#send(`PUT ${key}`, signal, async (call) => ({
       etag: etagOf((await this.#client.send(command, call)).ETag),
     }));
   }
@@ -173,7 +173,7 @@ class S3Store implements ObjectStore {
         ? {}
         : { Metadata: metadata, MetadataDirective: "REPLACE" as const }),
     });
-    return await this.#send(`COPY ${from} to ${to}`, signal, async (call) => {
+    return this.#send(`COPY ${from} to ${to}`, signal, async (call) => {
       const reply = await this.#client.send(command, { ...call, requestTimeout: STORE_WORKS_MS });
       return { etag: etagOf(reply.CopyObjectResult?.ETag) };
     });
@@ -185,7 +185,7 @@ class S3Store implements ObjectStore {
   ): Promise<{ uploadId: UploadId }> {
     const { key, metadata } = request;
     const command = new CreateMultipartUploadCommand({ ...this.#at(key), Metadata: metadata });
-    return await this.#send(`CREATE UPLOAD ${key}`, signal, async (call) => {
+    return this.#send(`CREATE UPLOAD ${key}`, signal, async (call) => {
       const { UploadId } = await this.#client.send(command, call);
       if (!UploadId)
         throw new KodomountError(
@@ -211,7 +211,7 @@ class S3Store implements ObjectStore {
       sha256,
     );
     const what = `PUT part ${partNumber} of ${key}`;
-    return await ofUpload(
+    return ofUpload(
       this.#send(what, signal, async (call) => ({
         etag: etagOf((await this.#client.send(command, call)).ETag),
       })),
@@ -231,7 +231,7 @@ class S3Store implements ObjectStore {
       CopySourceIfMatch: etag,
       CopySourceRange: toRange(range),
     });
-    return await this.#send(`COPY part ${partNumber} of ${key}`, signal, async (call) => {
+    return this.#send(`COPY part ${partNumber} of ${key}`, signal, async (call) => {
       const reply = await this.#client.send(command, { ...call, requestTimeout: STORE_WORKS_MS });
       return { etag: etagOf(reply.CopyPartResult?.ETag) };
     });

@@ -150,20 +150,17 @@ describe("get()", () => {
     expect(server.requests[0]?.headers).toMatchObject({ range: "bytes=2-4", "if-match": '"v"' });
   });
 
+  const bytes2To4 = { ETag: '"v"', "content-range": "bytes 2-4/9" };
+
   test.each([
-    [
-      "another version",
-      206,
-      { ETag: '"w"', "content-range": "bytes 2-4/9" },
-      "cde",
-      "PreconditionFailed",
-    ],
-    ["other bytes", 206, { ETag: '"v"', "content-range": "bytes 1-3/9" }, "cde", "Unavailable"],
-    ["less, at the end", 206, { ETag: '"v"', "content-range": "bytes 2-3/4" }, "cd", "Invalid"],
-    ["the whole object", 200, { ETag: '"v"' }, "abcdefghi", "Rejected"],
-    ["no version", 206, { "content-range": "bytes 2-4/9" }, "cde", "Unavailable"],
-  ])("%s is refused", async (_, status, headers, body, code) => {
+    ["another version", { ...bytes2To4, ETag: '"w"' }, "cde", "PreconditionFailed"],
+    ["other bytes", { ...bytes2To4, "content-range": "bytes 1-3/9" }, "cde", "Unavailable"],
+    ["less, at the end", { ...bytes2To4, "content-range": "bytes 2-3/4" }, "cd", "Invalid"],
+    ["the whole object", { ETag: '"v"' }, "abcdefghi", "Rejected"],
+    ["no version", { "content-range": "bytes 2-4/9" }, "cde", "Unavailable"],
+  ])("%s is refused", async (_, headers, body, code) => {
     await using server = await TinyServer.start((_number, _request, response) => {
+      const status = "content-range" in headers ? 206 : 200;
       response.writeHead(status, { ...headers, "content-length": body.length }).end(body);
     });
     await expect(server.store().get({ ...ranged, etag: toEtag('"v"') })).rejects.toMatchObject({
@@ -383,6 +380,27 @@ describe("abort and close()", () => {
     await expect.poll(() => [...server.sockets].every(({ closed }) => closed)).toBe(true);
     const later = server.store().uploadPart(part(small), abort.signal);
     await expect(later).rejects.toMatchObject({ code: "Interrupted" });
+  });
+
+  test("a request that waits for a connection is interrupted at once, and the others go on", async () => {
+    let answer = (): void => {};
+    await using server = await TinyServer.start((_, request, response) => {
+      answer = () => accept(request, response);
+    });
+    const store = server.store({ connections: 1 });
+    const first = store.uploadPart(part(small));
+    await expect.poll(() => server.requests.length).toBe(1);
+    const abort = new AbortController();
+    const second = store.uploadPart(part(small), abort.signal);
+    const third = store.uploadPart(part(small));
+    abort.abort();
+    await expect(second).rejects.toMatchObject({ code: "Interrupted" });
+    answer();
+    await first;
+    await expect.poll(() => server.requests.length).toBe(2);
+    answer();
+    await third;
+    expect(server.sockets.size).toBe(1);
   });
 
   test("close() interrupts what is under way, what waits for a connection, and what comes later", async () => {

@@ -1,3 +1,5 @@
+// Reading what the kernel says of a connection.
+
 import { expect, test } from "vitest";
 import { parseSendQueue } from "../../../src/store/send-queue.ts";
 

@@ -7,7 +7,8 @@ import { type Clock, silentLog, systemClock } from "../../../src/base/mod.ts";
 import { PROVIDERS, type ProviderProfile } from "../../../src/model/mod.ts";
 import { createS3Store, type ObjectStore, type StoreOptions } from "../../../src/store/mod.ts";
 
-export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+/** `number` counts requests from 1. A promise that it returns is waited for. */
+type Answer = (number: number, request: IncomingMessage, response: ServerResponse) => unknown;
 
 export class TinyServer implements AsyncDisposable {
   readonly requests: IncomingMessage[] = [];
@@ -19,10 +20,8 @@ export class TinyServer implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** `answer` gets every request, with its number from 1. */
-  static async start(
-    answer: (number: number, ...args: Parameters<Answer>) => void,
-  ): Promise<TinyServer> {
+  /** `answer` gets every request. */
+  static async start(answer: Answer): Promise<TinyServer> {
     const server = http.createServer();
     const tiny = new TinyServer(server);
     server.on("connection", (socket) => {
@@ -32,7 +31,10 @@ export class TinyServer implements AsyncDisposable {
     server.on("request", (request, response) => {
       tiny.requests.push(request);
       request.on("error", () => {});
-      answer(tiny.requests.length, request, response);
+      // An answer that fails breaks the connection, which the test then sees.
+      Promise.resolve(answer(tiny.requests.length, request, response)).catch((error: Error) =>
+        response.destroy(error),
+      );
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
