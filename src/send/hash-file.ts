@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { KodomountError } from "../base/mod.ts";
 
 /** About 0.3 ms of hashing: so long does what is being sent wait. */
@@ -41,4 +40,9 @@ export async function hashFile(
   } finally {
     buffers.push(buffer);
   }
+}
+
+/** Resolves when what else the thread has to do has had its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

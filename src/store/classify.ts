@@ -122,7 +122,7 @@ export function classify(what: string, thrown: unknown): KodomountError {
 }
 
 /** Our code for S3's, or for the bare status where a reply has no body (HEAD) or none of S3's. */
-export function codeFor(s3Code: string, status: number): Code {
+function codeFor(s3Code: string, status: number): Code {
   return knownCode(s3Code) ?? BY_STATUS[status] ?? (status >= 500 ? "Unavailable" : "Rejected");
 }
 
