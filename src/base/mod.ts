@@ -1,7 +1,7 @@
 // Door of `base`: what every module may use. No module of ours is imported here.
 
 export { Background } from "./background.ts";
-export { type Clock, jitter, systemClock } from "./clock.ts";
+export { type Clock, jitter, nextTurn, systemClock } from "./clock.ts";
 export { CODES, type Code, codeOf, describe, errnoOf, KodomountError, toError } from "./error.ts";
 export { groupBy } from "./group-by.ts";
 export { invariant, required, unreachable } from "./invariant.ts";

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { KodomountError } from "../base/mod.ts";
+import { KodomountError, nextTurn } from "../base/mod.ts";
 
 /** About 0.3 ms of hashing: so long does what is being sent wait. */
 const SLICE_SIZE = 512 * 1024;
@@ -40,9 +40,4 @@ export async function hashFile(
   } finally {
     buffers.push(buffer);
   }
-}
-
-/** Resolves when what else the thread has to do has had its turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,6 @@
 // Repeats what failed for a reason that passes: without end, or until a deadline. An outage of any length is waited out.
 
-import { randomInt } from "node:crypto";
-import { type Clock, describe, KodomountError, type Log } from "../base/mod.ts";
+import { type Clock, describe, jitter, KodomountError, type Log } from "../base/mod.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 export interface RetryOptions {
@@ -52,7 +51,7 @@ export async function retrying<T>(
   options: RetryOptions,
   signal?: AbortSignal,
 ): Promise<T> {
-  const { clock, log, deadlineMs = Number.POSITIVE_INFINITY, random = randomFraction } = options;
+  const { clock, log, deadlineMs = Number.POSITIVE_INFINITY, random = jitter } = options;
   const start = clock.monotonic();
   let logAt = LOG_AFTER_MS;
   for (let attempt = 0; ; attempt += 1) {
@@ -77,8 +76,4 @@ function mayPass(error: unknown, attempt: number): boolean {
   if (!(error instanceof KodomountError)) return false;
   // The SDK has learned the server's time from the refusal: the next request is signed with that, once our clock was set.
   return error.retryable || (error.code === "ClockSkewed" && attempt === 0);
-}
-
-function randomFraction(): number {
-  return randomInt(2 ** 32) / 2 ** 32;
 }
