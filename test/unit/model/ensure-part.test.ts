@@ -1,0 +1,73 @@
+// ensurePart and judge: what has to be sent, and whose object is at the key.
+
+import { describe, expect, test } from "vitest";
+import {
+  type Base,
+  ensurePart,
+  judge,
+  type Sealed,
+  type Seen,
+  toEtag,
+  toPartNumber,
+  toRev,
+  toSha256,
+} from "../../../src/model/mod.ts";
+
+const A = toSha256("a".repeat(64));
+const B = toSha256("b".repeat(64));
+const ETAG = toEtag('"e"');
+const PART = toPartNumber(2);
+const sealed: Sealed = { kind: "sealed", rev: toRev(1), size: 10, sha256: A };
+const held = (sha256: string, size: number) => ({ sha256, size, etag: ETAG });
+const source = (...parts: { sha256: string; size: number }[]) => ({ etag: ETAG, parts });
+
+describe("ensurePart()", () => {
+  test("has what the upload holds with this hash and size", () => {
+    const everywhere = source(held(A, 10), held(A, 10));
+    expect(ensurePart(PART, sealed, held(A, 10), everywhere)).toEqual({ kind: "have" });
+  });
+
+  test("copies what the object underneath has in this range, with its ETag", () => {
+    const action = ensurePart(PART, sealed, held(B, 10), source(held(B, 10), held(A, 10)));
+    expect(action).toEqual({ kind: "copy", etag: ETAG });
+  });
+
+  test.each([
+    ["nothing is known", undefined, undefined],
+    ["the upload holds another hash", held(B, 10), undefined],
+    ["the upload holds another size", held(A, 9), undefined],
+    ["the hash is at another part of the object", undefined, source(held(A, 10), held(B, 10))],
+    ["the object is shorter", undefined, source(held(A, 10))],
+    ["the object's part has another size", undefined, source(held(B, 1), held(A, 9))],
+  ])("sends when %s", (_, upload, object) => {
+    expect(ensurePart(PART, sealed, upload, object)).toEqual({ kind: "send" });
+  });
+});
+
+describe("judge()", () => {
+  const expected = { tokens: ["mine", "carried"], size: 10 };
+  const object = (etag: string, size: number, token?: string): Seen => ({
+    kind: "object",
+    etag: toEtag(etag),
+    size,
+    token,
+  });
+  const nothing: Base = { kind: "absent" };
+  const old: Base = { kind: "object", etag: toEtag("old"), size: 3 };
+
+  test.each([
+    ["nothing is there", { kind: "absent" } as Seen, old, undefined, "publish"],
+    ["our token and size", object("new", 10, "mine"), old, undefined, "ours"],
+    ["the token that the upload carries", object("new", 10, "carried"), old, undefined, "ours"],
+    ["what we replace", object("old", 3), old, undefined, "publish"],
+    ["what we committed before", object("known", 5, "earlier"), old, "known", "publish"],
+    ["another object", object("foreign", 10), old, "known", "conflict"],
+    ["an object where none was", object("foreign", 3), nothing, undefined, "conflict"],
+    ["our token with another size", object("x", 9, "mine"), old, undefined, "conflict"],
+    ["another token with our size", object("x", 10, "theirs"), old, undefined, "conflict"],
+  ] as const)("%s", (_, seen, base, known, verdict) => {
+    expect(judge(seen, expected, base, known === undefined ? undefined : toEtag(known))).toBe(
+      verdict,
+    );
+  });
+});
