@@ -93,9 +93,12 @@ export function errnoOf(thrown: unknown): string | undefined {
 /** The messages of an error and of its causes in one line: what an operator reads. */
 export function describe(thrown: unknown): string {
   const parts: string[] = [];
-  for (let at: unknown = thrown; at !== undefined && parts.length < 5; ) {
+  let at: unknown = thrown;
+  // Counted, since an error may be its own cause.
+  for (let depth = 0; at !== undefined && depth < 5; depth += 1) {
     const error = toError(at);
-    if (!parts.includes(error.message)) parts.push(error.message);
+    // A cause that was quoted already would only be said twice.
+    if (!parts.some((part) => part.includes(error.message))) parts.push(error.message);
     at = error.cause;
   }
   return parts.join(": ");
