@@ -53,16 +53,18 @@ export class Registry {
     return readEntry(this.#file(dir));
   }
 
-  /** Entries of living processes; those of dead ones are removed. */
-  async list(): Promise<RegistryEntry[]> {
-    const alive: RegistryEntry[] = [];
-    for (const name of (await namesIn(this.#directory)).filter((each) => each.endsWith(".json"))) {
-      const file = path.join(this.#directory, name);
-      const entry = await readEntry(file);
-      if (entry !== undefined && isAlive(entry.pid)) alive.push(entry);
-      else if (entry !== undefined) await rm(file, { force: true });
+  /**
+   * All entries by directory, of living processes and of those that died without a word: what these left is cleaned up
+   * by `mount` and `unmount`, and worth a word until then.
+   */
+  async list(): Promise<(RegistryEntry & { readonly alive: boolean })[]> {
+    const names = (await namesIn(this.#directory)).filter((each) => each.endsWith(".json"));
+    const entries: (RegistryEntry & { readonly alive: boolean })[] = [];
+    for (const name of names) {
+      const entry = await readEntry(path.join(this.#directory, name));
+      if (entry !== undefined) entries.push({ ...entry, alive: await isAlive(entry.pid) });
     }
-    return alive.sort((a, b) => (a.dir < b.dir ? -1 : 1));
+    return entries.sort((a, b) => (a.dir < b.dir ? -1 : 1));
   }
 
   #file(dir: string): string {
@@ -80,11 +82,13 @@ export function registryDirectory(around: Surroundings): string {
   return run?.startsWith("/") ? path.join(run, "kodomount") : path.join(stateBase(around), "run");
 }
 
-/** Whether a process with that number exists, ours or not. */
-export function isAlive(pid: number): boolean {
+/** Whether a process with that number runs, ours or not. */
+export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
+    // What is dead but was not waited for still has its number.
+    const stat = await readFile(`/proc/${pid}/stat`, "latin1");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
   } catch (error) {
     return errnoOf(error) === "EPERM";
   }

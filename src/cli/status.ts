@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { systemClock } from "../base/mod.ts";
 import type { MountStatus } from "../control/mod.ts";
 import type { Context } from "./context.ts";
-import { findMounts } from "./find-mount.ts";
+import { mountAt } from "./find-mount.ts";
 import { showStatus } from "./show.ts";
 import { EXIT_FAILED, report } from "./terminal.ts";
 
@@ -27,12 +27,12 @@ export function statusCommand(context: Context): Command {
 
 /** One mount that does not answer must not hide the others. */
 async function collect(context: Context, dir: string | undefined): Promise<MountStatus[]> {
+  if (dir !== undefined) return [await (await mountAt(context, dir)).client.status()];
   const statuses: MountStatus[] = [];
-  for (const { client } of await findMounts(context, dir)) {
+  for (const { dir: at } of await context.registry.list()) {
     try {
-      statuses.push(await client.status());
+      statuses.push(await (await mountAt(context, at)).client.status());
     } catch (error) {
-      if (dir !== undefined) throw error;
       report(context.terminal, error, false);
       context.exitCode = EXIT_FAILED;
     }

@@ -1,7 +1,7 @@
 // What a command writes to, and how it says that something went wrong. Commands do not write to `process` themselves, so
 // that tests can read what they say.
 
-import { codeOf, describe, toError } from "../base/mod.ts";
+import { type Code, codeOf, describe, toError } from "../base/mod.ts";
 
 export interface Terminal {
   out(text: string): void;
@@ -24,9 +24,12 @@ export function report(terminal: Terminal, thrown: unknown, debug: boolean): num
   return codeOf(thrown) === "Config" ? EXIT_USAGE : EXIT_FAILED;
 }
 
-/** What a person is told. Our own words say it all where the configuration is wrong; else the causes say more. */
+/** Where our own words say it all; elsewhere the causes say more. */
+const PLAIN: ReadonlySet<Code> = new Set<Code>(["Config", "Busy", "NotFound"]);
+
+/** What a person is told, in one line. */
 export function sentenceOf(thrown: unknown): string {
-  const text = codeOf(thrown) === "Config" ? toError(thrown).message : describe(thrown);
+  const text = PLAIN.has(codeOf(thrown)) ? toError(thrown).message : describe(thrown);
   return text.replace(/\s*\n\s*/g, " ");
 }
 

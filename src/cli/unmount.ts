@@ -36,10 +36,7 @@ export function unmountCommand(context: Context): Command {
 /** The mount to end; undefined when its process was dead and what it left has been cleaned up. */
 async function findLiving(context: Context, dir: string): Promise<FoundMount | undefined> {
   try {
-    const found = await mountAt(context, dir);
-    // Its number may be another process's by now.
-    await found.client.status();
-    return found;
+    return await mountAt(context, dir);
   } catch (error) {
     const code = codeOf(error);
     if (code !== "Stale" && code !== "NotFound") throw error;
@@ -101,5 +98,5 @@ const GONE_WITHIN_MS = 5000;
 /** The process ends right after its answer; the state directory is free when it has. */
 async function gone(pid: number): Promise<void> {
   const end = systemClock.monotonic() + GONE_WITHIN_MS;
-  while (isAlive(pid) && systemClock.monotonic() < end) await systemClock.sleep(20);
+  while ((await isAlive(pid)) && systemClock.monotonic() < end) await systemClock.sleep(20);
 }

@@ -70,18 +70,19 @@ describe("status", () => {
 });
 
 describe("a dead mount", () => {
-  it("is named as such for its directory, and passed over in lists", async () => {
+  it("is named as such until somebody cleans up, and does not hide others", async () => {
     await mount.die();
-    const { code, err } = await world.kodomount(["status", mount.dir]);
-    expect(code).toBe(1);
-    expect(err).toBe(
-      `kodomount: The process of the mount at ${mount.dir} has died: 'kodomount mount' again goes on where it stopped, 'kodomount unmount' cleans up\n`,
-    );
-    expect(await world.kodomount(["status"])).toEqual({
-      code: 0,
-      out: "Nothing is mounted\n",
-      err: "",
+    const other = await world.mount("other");
+    const sentence = `kodomount: The process of the mount at ${mount.dir} has died: 'kodomount mount' again goes on where it stopped, 'kodomount unmount' cleans up\n`;
+    expect(await world.kodomount(["status", mount.dir])).toEqual({
+      code: 1,
+      out: "",
+      err: sentence,
     });
+    const { code, out, err } = await world.kodomount(["status"]);
+    expect({ code, err }).toEqual({ code: 1, err: sentence });
+    expect(out).toContain(`s3://models/team/a at ${other.dir}`);
+    expect((await world.kodomount(["wait"])).code).toBe(0);
   });
 
   it("is cleaned up after by unmount, which cannot know that everything is in the bucket", async () => {
