@@ -33,7 +33,7 @@ export function toMetadata(attributes: Attributes, save: string): Record<string,
     [META_MODE]: String(attributes.mode),
     [META_UID]: String(attributes.uid),
     [META_GID]: String(attributes.gid),
-    [META_MTIME]: (attributes.mtimeMs / 1000).toFixed(9),
+    [META_MTIME]: toSeconds(attributes.mtimeMs),
     [META_SAVE]: save,
   };
 }
@@ -46,17 +46,28 @@ export function fromMetadata(metadata: Readonly<Record<string, string>>): Partia
     const value = Number(text);
     return Number.isFinite(value) && value >= 0 ? value : undefined;
   };
-  const seconds = number(META_MTIME) ?? rcloneTime(metadata[META_MTIME]);
   return {
     mode: number(META_MODE),
     uid: number(META_UID),
     gid: number(META_GID),
-    mtimeMs: seconds === undefined ? undefined : seconds * 1000,
+    mtimeMs: fromSeconds(metadata[META_MTIME]) ?? rcloneTime(metadata[META_MTIME]),
   };
+}
+
+/** `SECONDS.NANOSECONDS`, in two parts: one number would lose digits that a program has set. */
+function toSeconds(ms: Milliseconds): string {
+  const seconds = Math.floor(ms / 1000);
+  const nanoseconds = Math.min(999_999_999, Math.round((ms - seconds * 1000) * 1e6));
+  return `${seconds}.${String(nanoseconds).padStart(9, "0")}`;
+}
+
+function fromSeconds(text: string | undefined): Milliseconds | undefined {
+  const match = /^(\d+)(\.\d+)?$/.exec(text ?? "");
+  return match === null ? undefined : Number(match[1]) * 1000 + Number(match[2] ?? 0) * 1000;
 }
 
 /** rclone's `mtime` with `--metadata` is RFC 3339. */
 function rcloneTime(text: string | undefined): number | undefined {
   const ms = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(ms) ? undefined : ms / 1000;
+  return Number.isNaN(ms) ? undefined : ms;
 }

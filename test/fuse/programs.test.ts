@@ -5,8 +5,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import { silentLog, systemClock } from "../../src/base/mod.ts";
+import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import { run, sh, start, TestMount, until, whyNoMounts } from "../support/mount.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -22,8 +22,21 @@ let mount: TestMount;
 beforeEach(async () => {
   if (why !== undefined) return;
   temp = await tempDir();
-  emulator = await startEmulator({ dir: join(temp.path, "bucket"), buckets: ["b"], ...KEYS, region: "test", clock: systemClock, log: silentLog });
-  mount = new TestMount(temp.path, { endpoint: emulator.endpoint, ...KEYS, region: "test", bucket: "b", provider: "kodo" });
+  emulator = await startEmulator({
+    dir: join(temp.path, "bucket"),
+    buckets: ["bucket"],
+    ...KEYS,
+    region: "test",
+    clock: systemClock,
+    log: silentLog,
+  });
+  mount = new TestMount(temp.path, {
+    endpoint: emulator.endpoint,
+    ...KEYS,
+    region: "test",
+    bucket: "bucket",
+    provider: "kodo",
+  });
   await mount.start();
 });
 
@@ -45,44 +58,62 @@ async function again(): Promise<void> {
 const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(temp.path, "src") });
 
 async function sha(path: string): Promise<string> {
-  return createHash("sha256").update(await readFile(path)).digest("hex");
+  return createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
 }
 
 /** Same names, sizes, modes, link targets and content. */
 async function expectSameTree(a: string, b: string): Promise<void> {
   const { stdout, code } = await run("diff", ["-r", "--no-dereference", a, b]);
   expect(stdout + code).toBe("0");
-  const list = (dir: string): Promise<string> => sh(`cd ${dir} && find . -printf '%P %y %m %l\\n' | sort | grep -v '^ '`);
+  const list = (dir: string): Promise<string> =>
+    sh(`cd ${dir} && find . -printf '%P %y %m %l\\n' | sort | grep -v '^ '`);
   expect(await list(b)).toBe(await list(a));
 }
 
 describe.skipIf(why !== undefined)("programs", () => {
   test("cp, cat and ls of small and large files", async () => {
     await mkdir(join(temp.path, "src"));
-    await sh("head -c 1000 /dev/urandom > $SRC/small; head -c 30000000 /dev/urandom > $SRC/large; : > $SRC/empty; cp $SRC/* $DIR/", env());
+    await sh(
+      "head -c 1000 /dev/urandom > $SRC/small; head -c 30000000 /dev/urandom > $SRC/large; : > $SRC/empty; cp $SRC/* $DIR/",
+      env(),
+    );
     expect((await sh("ls $DIR", env())).split("\n")).toEqual(["empty", "large", "small", ""]);
     await again();
-    for (const name of ["small", "large", "empty"]) expect(await sha(join(mount.dir, name))).toBe(await sha(join(temp.path, "src", name)));
+    for (const name of ["small", "large", "empty"])
+      expect(await sha(join(mount.dir, name))).toBe(await sha(join(temp.path, "src", name)));
   });
 
   test("cp -a keeps a tree with modes, links and times of small files; mv moves it back out", async () => {
-    await sh("mkdir -p $SRC/d/e && cd $SRC && echo a > d/a && echo b > d/e/b && chmod 600 d/a && chmod 755 d/e/b && ln -s e/b d/link && touch -d '2020-01-02 03:04:05.678' d/a d/e/b && cp -a $SRC/d $DIR/", env());
+    await sh(
+      "mkdir -p $SRC/d/e && cd $SRC && echo a > d/a && echo b > d/e/b && chmod 600 d/a && chmod 755 d/e/b && ln -s e/b d/link && touch -d '2020-01-02 03:04:05.678' d/a d/e/b && cp -a $SRC/d $DIR/",
+      env(),
+    );
     await again();
     await expectSameTree(join(temp.path, "src/d"), join(mount.dir, "d"));
-    expect((await stat(join(mount.dir, "d/a"))).mtimeMs).toBe((await stat(join(temp.path, "src/d/a"))).mtimeMs);
+    expect((await stat(join(mount.dir, "d/a"))).mtimeMs).toBe(
+      (await stat(join(temp.path, "src/d/a"))).mtimeMs,
+    );
     await sh("mv $DIR/d $SRC/moved", env());
     expect(await sh("cat $SRC/moved/e/b; ls -A $DIR", env())).toBe("b\n");
   });
 
   test("mv within the mount, of files and of a directory", async () => {
-    await sh("mkdir $DIR/a && echo 1 > $DIR/a/1 && head -c 20000000 /dev/zero > $DIR/a/2 && mv $DIR/a/1 $DIR/a/one && mv $DIR/a $DIR/b", env());
+    await sh(
+      "mkdir $DIR/a && echo 1 > $DIR/a/1 && head -c 20000000 /dev/zero > $DIR/a/2 && mv $DIR/a/1 $DIR/a/one && mv $DIR/a $DIR/b",
+      env(),
+    );
     await again();
-    expect(await sh("cd $DIR && find . | sort && cat b/one && stat -c %s b/2", env())).toBe(".\n./b\n./b/2\n./b/one\n1\n20000000\n");
+    expect(await sh("cd $DIR && find . | sort && cat b/one && stat -c %s b/2", env())).toBe(
+      ".\n./b\n./b/2\n./b/one\n1\n20000000\n",
+    );
   });
 
   test("dd with seek, notrunc and fsync", async () => {
     await mkdir(join(temp.path, "src"));
-    const lines = "dd if=/dev/zero of=$T/x bs=1M count=20 status=none; printf tail | dd of=$T/x bs=1 seek=20971600 conv=notrunc status=none; printf mid | dd of=$T/x bs=1 seek=9437184 conv=notrunc,fsync status=none";
+    const lines =
+      "dd if=/dev/zero of=$T/x bs=1M count=20 status=none; printf tail | dd of=$T/x bs=1 seek=20971600 conv=notrunc status=none; printf mid | dd of=$T/x bs=1 seek=9437184 conv=notrunc,fsync status=none";
     await sh(lines, { ...env(), T: mount.dir });
     await sh(lines, { ...env(), T: join(temp.path, "src") });
     await again();
@@ -90,22 +121,34 @@ describe.skipIf(why !== undefined)("programs", () => {
   });
 
   test("tar x of a tree", async () => {
-    await sh("mkdir -p $SRC/t && cd $SRC/t && for i in $(seq 1 30); do mkdir -p d$((i%3)); echo $i > d$((i%3))/f$i; done && ln -s f3 d0/link && tar cf $SRC/t.tar -C $SRC t && tar xf $SRC/t.tar -C $DIR", env());
+    await sh(
+      "mkdir -p $SRC/t && cd $SRC/t && for i in $(seq 1 30); do mkdir -p d$((i%3)); echo $i > d$((i%3))/f$i; done && ln -s f3 d0/link && tar cf $SRC/t.tar -C $SRC t && tar xf $SRC/t.tar -C $DIR",
+      env(),
+    );
     await again();
     await expectSameTree(join(temp.path, "src/t"), join(mount.dir, "t"));
   });
 
   test("shell loops and appends", async () => {
-    await sh("for i in $(seq 1 20); do echo line $i >> $DIR/log; done; for i in 1 2 3; do echo $i; done > $DIR/loop; ( echo a; echo b ) > $DIR/sub", env());
+    await sh(
+      "for i in $(seq 1 20); do echo line $i >> $DIR/log; done; for i in 1 2 3; do echo $i; done > $DIR/loop; ( echo a; echo b ) > $DIR/sub",
+      env(),
+    );
     await again();
     expect(await sh("wc -l < $DIR/log; cat $DIR/loop $DIR/sub", env())).toBe("20\n1\n2\n3\na\nb\n");
   });
 
   test("rsync --inplace, twice: the second changes nothing", async () => {
-    await sh("mkdir -p $SRC/r && head -c 20000000 /dev/urandom > $SRC/r/big && echo x > $SRC/r/small && rsync -rt --inplace $SRC/r/ $DIR/r/", env());
+    await sh(
+      "mkdir -p $SRC/r && head -c 20000000 /dev/urandom > $SRC/r/big && echo x > $SRC/r/small && rsync -rt --inplace $SRC/r/ $DIR/r/",
+      env(),
+    );
     await again();
     expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(temp.path, "src/r/big")));
-    await sh("printf patch | dd of=$SRC/r/big bs=1 seek=9000000 conv=notrunc status=none; rsync -rt --inplace --no-whole-file $SRC/r/ $DIR/r/", env());
+    await sh(
+      "printf patch | dd of=$SRC/r/big bs=1 seek=9000000 conv=notrunc status=none; rsync -rt --inplace --no-whole-file $SRC/r/ $DIR/r/",
+      env(),
+    );
     await again();
     expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(temp.path, "src/r/big")));
   });
@@ -146,9 +189,17 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
 `;
     await mkdir(join(temp.path, "src"));
     await writeFile(join(temp.path, "src/t.py"), program);
-    const { code, stderr } = await run("python3", [join(temp.path, "src/t.py"), mount.dir, join(temp.path, "src/model.pt")]);
+    const { code, stderr } = await run("python3", [
+      join(temp.path, "src/t.py"),
+      mount.dir,
+      join(temp.path, "src/model.pt"),
+    ]);
     expect(stderr + code).toBe("0");
-    const sent = emulator.requests().filter(({ kind, key, status }) => key === "model.pt" && status < 300 && kind === "UploadPart");
+    const sent = emulator
+      .requests()
+      .filter(
+        ({ kind, key, status }) => key === "model.pt" && status < 300 && kind === "UploadPart",
+      );
     expect(sent.length).toBe(new Set(sent.map(({ partNumber }) => partNumber)).size);
     await again();
     expect(await sha(join(mount.dir, "model.pt"))).toBe(await sha(join(temp.path, "src/model.pt")));
@@ -156,12 +207,22 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
 
   test("names that cannot be: too long, not UTF-8, devices, hard links", async () => {
     const long = "x".repeat(256);
-    expect((await run("bash", ["-c", `echo a > $DIR/${long}`], { env: env() })).stderr).toContain("File name too long");
-    expect((await run("bash", ["-c", "echo a > $DIR/$'\\xff'"], { env: env() })).stderr).toMatch(/Invalid or incomplete|Illegal byte/);
-    expect((await run("bash", ["-c", "echo a > $DIR/a; ln $DIR/a $DIR/b"], { env: env() })).stderr).toContain("Operation not permitted");
-    expect((await run("bash", ["-c", "mkfifo $DIR/p"], { env: env() })).stderr).toContain("Operation not permitted");
+    expect((await run("bash", ["-c", `echo a > $DIR/${long}`], { env: env() })).stderr).toContain(
+      "File name too long",
+    );
+    expect((await run("bash", ["-c", "echo a > $DIR/$'\\xff'"], { env: env() })).stderr).toMatch(
+      /Invalid or incomplete|Illegal byte/,
+    );
+    expect(
+      (await run("bash", ["-c", "echo a > $DIR/a; ln $DIR/a $DIR/b"], { env: env() })).stderr,
+    ).toContain("Operation not permitted");
+    expect((await run("bash", ["-c", "mkfifo $DIR/p"], { env: env() })).stderr).toContain(
+      "Operation not permitted",
+    );
     const deep = `$DIR/${Array(6).fill("d".repeat(200)).join("/")}`;
-    expect((await run("bash", ["-c", `mkdir -p ${deep}`], { env: env() })).stderr).toContain("File name too long");
+    expect((await run("bash", ["-c", `mkdir -p ${deep}`], { env: env() })).stderr).toContain(
+      "File name too long",
+    );
     expect(await sh("cat $DIR/a", env())).toBe("a\n");
   });
 });
@@ -170,7 +231,10 @@ describe.skipIf(why !== undefined)("writers that die", () => {
   for (const [name, line] of [
     ["cp", "cp $FROM $DIR/big"],
     ["dd", "dd if=$FROM of=$DIR/big bs=1M status=none"],
-    ["python", `python3 -c 'import os,shutil; shutil.copyfileobj(open(os.environ["FROM"],"rb"), open(os.environ["DIR"]+"/big","wb"))'`],
+    [
+      "python",
+      `python3 -c 'import os,shutil; shutil.copyfileobj(open(os.environ["FROM"],"rb"), open(os.environ["DIR"]+"/big","wb"))'`,
+    ],
   ] as const)
     test(`S4.1 SIGKILL of ${name} at half: nothing under its name, and the next cp sends only what is missing`, async () => {
       await sh("mkdir -p $SRC && head -c 100000000 /dev/urandom > $SRC/big", env());
@@ -178,14 +242,18 @@ describe.skipIf(why !== undefined)("writers that die", () => {
       await sh("mkfifo $SRC/pipe", env());
       const feeder = start("bash -c 'head -c 50000000 $SRC/big; sleep 100' > $SRC/pipe", env());
       const writer = start(line, { ...env(), FROM: join(temp.path, "src/pipe") });
-      const parts = (): number => emulator.requests().filter(({ kind, status }) => kind === "UploadPart" && status < 300).length;
+      const parts = (): number =>
+        emulator.requests().filter(({ kind, status }) => kind === "UploadPart" && status < 300)
+          .length;
       await until("four parts are in the bucket", () => parts() >= 4);
       writer.kill("SIGKILL");
       feeder.kill("SIGKILL");
       await writer.ended;
-      await until("it is interrupted", async () => (await mount.status()).pending.some(({ state }) => state === "interrupted"));
+      await until("it is interrupted", async () =>
+        (await mount.status()).pending.some(({ state }) => state === "interrupted"),
+      );
       expect(await sh("ls -A $DIR", env())).toBe("");
-      expect(await emulator.objects("b")).toEqual([]);
+      expect(emulator.objects("bucket")).toEqual([]);
       const before = parts();
       await sh("cp $SRC/big $DIR/big", env());
       expect(parts() - before).toBeLessThanOrEqual(12 - 4);

@@ -40,6 +40,11 @@ function count(kind: string, key?: string): number {
     .length;
 }
 
+/** Compared as a whole: a matcher that explains the difference of megabytes takes minutes. */
+async function expectInBucket(key: string, content: Buffer): Promise<void> {
+  expect((await inBucket(key))?.equals(content), `the content of ${key}`).toBe(true);
+}
+
 async function inBucket(key: string): Promise<Buffer | undefined> {
   const store = world.bucket();
   const head = await store.head(toKey(key));
@@ -52,7 +57,7 @@ describe("a save of one part or less", () => {
     const content = randomContent(1000);
     await files.save("a.txt", content);
     await drained(running);
-    expect(await inBucket("a.txt")).toEqual(content);
+    await expectInBucket("a.txt", content);
     expect(count("PutObject", "a.txt")).toBe(1);
     expect(count("CreateMultipartUpload")).toBe(0);
   });
@@ -61,14 +66,14 @@ describe("a save of one part or less", () => {
     const { files } = await begin({ closeMode: "strict" });
     const content = randomContent(1000);
     await files.save("a.txt", content);
-    expect(await inBucket("a.txt")).toEqual(content);
+    await expectInBucket("a.txt", content);
   });
 
   test("an empty file becomes an empty object at its last release", async () => {
     const { running, files } = await begin();
     await files.save("empty", Buffer.alloc(0));
     await drained(running);
-    expect(await inBucket("empty")).toEqual(Buffer.alloc(0));
+    expect((await inBucket("empty"))?.length).toBe(0);
   });
 
   test("mode, owner and mtime are in the object's metadata", async () => {
@@ -95,7 +100,7 @@ describe("a save of several parts", () => {
     const { files } = await begin();
     const content = randomContent(5 * MIB + 123);
     await files.save("big", content);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
     const parts = world.emulator
       .requests()
       .filter(({ kind }) => kind === "UploadPart")
@@ -124,7 +129,7 @@ describe("a save of several parts", () => {
     content.fill(8, MIB + 5, MIB + 9);
     await files.write(handle, MIB + 5, content.subarray(MIB + 5, MIB + 9));
     await files.close(handle);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
     expect(count("UploadPart")).toBe(5);
   });
 
@@ -139,7 +144,7 @@ describe("a save of several parts", () => {
     expect(second.running.publisher.pending().map(({ state }) => state)).toEqual(["interrupted"]);
     expect(await second.files.list("")).toEqual([]);
     await second.files.save("big", content);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
     expect(count("UploadPart")).toBe(6);
     expect(count("CreateMultipartUpload")).toBe(1);
   });
@@ -148,16 +153,16 @@ describe("a save of several parts", () => {
     const { running, files } = await begin({ closeMode: "local" });
     const content = randomContent(3 * MIB);
     world.emulator.order({
-      kind: "any",
+      kind: "CreateMultipartUpload",
       fault: { kind: "status", status: 503, code: "SlowDown" },
       count: 1_000_000,
     });
     await files.save("big", content);
     await running.stop();
-    world.emulator.clearOrders();
+    for (const order of world.emulator.orders()) order.cancel();
     const second = await again();
     await drained(second.running);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
   });
 
   test("an upload that the store has forgotten is begun anew from the spill", async () => {
@@ -168,7 +173,7 @@ describe("a save of several parts", () => {
     await expect.poll(() => count("UploadPart"), { timeout: 10_000 }).toBe(2);
     world.emulator.order({ kind: "UploadPart", fault: { kind: "no-such-upload" }, count: 1 });
     await files.close(handle);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
   });
 
   test("a reply of Complete that is lost is settled by a look, not by sending again", async () => {
@@ -176,11 +181,11 @@ describe("a save of several parts", () => {
     const content = randomContent(3 * MIB);
     world.emulator.order({
       kind: "CompleteMultipartUpload",
-      fault: { kind: "reply-lost" },
+      fault: { kind: "lost-reply" },
       count: 1,
     });
     await files.save("big", content);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
     expect(count("UploadPart")).toBe(3);
   });
 
@@ -206,7 +211,7 @@ describe("overwriting and appending", () => {
     const before = count("UploadPart");
     content.fill(1, 3 * MIB + 10, 3 * MIB + 20);
     await files.save("ckpt", content);
-    expect(await inBucket("ckpt")).toEqual(content);
+    await expectInBucket("ckpt", content);
     expect(count("UploadPart") - before).toBe(1);
     expect(count("UploadPartCopy")).toBe(4);
   });
@@ -219,7 +224,7 @@ describe("overwriting and appending", () => {
     const handle = await files.open("log", { append: true });
     await files.write(handle, content.length, Buffer.from("!"));
     await files.close(handle);
-    expect(await inBucket("log")).toEqual(Buffer.concat([content, Buffer.from("!")]));
+    await expectInBucket("log", Buffer.concat([content, Buffer.from("!")]));
     expect(count("GetObject") - gets).toBeLessThanOrEqual(2); // ours here, and the part
     expect(count("UploadPartCopy")).toBe(4);
   });
@@ -246,7 +251,7 @@ describe("overwriting and appending", () => {
     await drained(running);
     const content = await inBucket("t");
     expect(content?.length).toBe(2 * MIB + 5);
-    expect(content?.subarray(MIB + 10, 2 * MIB)).toEqual(Buffer.alloc(MIB - 10));
+    expect(content?.subarray(MIB + 10, 2 * MIB).every((byte) => byte === 0)).toBe(true);
     expect(content?.subarray(2 * MIB, 2 * MIB + 3).toString()).toBe("end");
   });
 });
@@ -299,7 +304,7 @@ describe("the end of a writer", () => {
     interrupt.abort();
     await expect(closing).rejects.toMatchObject({ code: "Interrupted" });
     await drained(running);
-    expect(await inBucket("big")).toEqual(content);
+    await expectInBucket("big", content);
   });
 });
 
@@ -310,11 +315,11 @@ describe("names", () => {
     await files.save("a", content);
     await files.rename("a", "b");
     expect(await files.list("")).toEqual(["b"]);
-    expect(await files.read("b")).toEqual(content);
+    expect((await files.read("b")).equals(content)).toBe(true);
     await drained(running);
-    expect(await inBucket("b")).toEqual(content);
+    await expectInBucket("b", content);
     expect(await inBucket("a")).toBeUndefined();
-    expect(await files.read("b")).toEqual(content);
+    expect((await files.read("b")).equals(content)).toBe(true);
   });
 
   test("S5.2 a rename of what is still pending costs no copy, and the old name never appears", async () => {
@@ -362,7 +367,7 @@ describe("names", () => {
     await files.rmdir("e");
     await drained(running);
     expect(await files.list("")).toEqual([]);
-    expect(await world.emulator.objects("b")).toEqual([]);
+    expect(world.emulator.objects("bucket")).toEqual([]);
   });
 
   test("S5.4 an open file that is removed goes on for who has it open, and leaves nothing", async () => {
@@ -373,8 +378,8 @@ describe("names", () => {
     await files.write(handle, 0, Buffer.from("still"));
     await files.close(handle);
     await drained(running);
-    expect(await world.emulator.objects("b")).toEqual([]);
-    expect(await running.spill.listSaves()).toEqual([]);
+    expect(world.emulator.objects("bucket")).toEqual([]);
+    await expect.poll(() => running.spill.listSaves()).toEqual([]);
   });
 
   test("S5.5 a request that comes again after a take-over is answered, not done twice", async () => {
@@ -418,7 +423,7 @@ describe("order and strangers", () => {
     });
     await files.save("a", Buffer.from("ours"));
     await running.stop();
-    world.emulator.clearOrders();
+    for (const order of world.emulator.orders()) order.cancel();
     const other = Buffer.from("theirs");
     const { createHash } = await import("node:crypto");
     const sha256 = createHash("sha256").update(other).digest("hex") as never;
@@ -429,7 +434,7 @@ describe("order and strangers", () => {
     await expect
       .poll(() => second.running.publisher.pending().map(({ state }) => state), { timeout: 10_000 })
       .toEqual(["parked"]);
-    expect(await inBucket("a")).toEqual(other);
+    await expectInBucket("a", other);
     expect((await second.files.read("a")).toString()).toBe("ours");
   });
 });

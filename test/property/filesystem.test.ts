@@ -157,11 +157,15 @@ class Subject {
     const store = this.world.bucket();
     for (const [file, bytes] of this.model)
       expect((await store.get({ key: toKey(file) })).bytes.equals(bytes)).toBe(true);
-    expect((await this.world.emulator.objects("b")).map(({ key }) => key).sort()).toEqual(
-      [...this.model.keys()].sort(),
-    );
-    expect(await this.running.spill.listSaves()).toEqual([]);
-    expect(this.world.emulator.uploads()).toEqual([]);
+    expect(
+      this.world.emulator
+        .objects("bucket")
+        .map(({ key }) => key)
+        .sort(),
+    ).toEqual([...this.model.keys()].sort());
+    // Freed and aborted in the background.
+    await expect.poll(() => this.running.spill.listSaves(), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => this.world.emulator.uploads(), { timeout: 5000 }).toEqual([]);
   }
 }
 

@@ -72,7 +72,7 @@ export class World implements AsyncDisposable {
     const temp = await tempDir();
     const emulator = await startEmulator({
       dir: join(temp.path, "bucket"),
-      buckets: ["b"],
+      buckets: ["bucket"],
       ...KEYS,
       region: "test",
       clock: systemClock,
@@ -85,7 +85,7 @@ export class World implements AsyncDisposable {
     return {
       endpoint: this.emulator.endpoint,
       region: "test",
-      bucket: "b",
+      bucket: "bucket",
       prefix: "",
       provider: PROVIDERS.kodo,
       credentials: { kind: "static", ...KEYS },
@@ -114,7 +114,7 @@ export class World implements AsyncDisposable {
     } = this.#options;
     const catalog = await Catalog.open({
       dir: join(this.stateDir, "catalog"),
-      identity: { endpoint: "test", bucket: "b", prefix: "" },
+      identity: { endpoint: "test", bucket: "bucket", prefix: "" },
       log,
       clock,
       bootId,
