@@ -1,28 +1,38 @@
 // The catalog: what this machine owes the bucket, in LevelDB. Every promise is a record here before it is given.
 
-import { Level } from "level";
-import { type Clock, describe, errnoOf, invariant, KodomountError, type Log } from "../base/mod.ts";
-import type { Key } from "../model/mod.ts";
-import { decode, encode, SCHEMA_VERSION } from "./codec.ts";
+import { type Clock, describe, invariant, type Log } from "../base/mod.ts";
+import { type Key, toKey, toUploadId } from "../model/mod.ts";
+import { toSteps } from "./changes.ts";
+import { decode } from "./codec.ts";
+import { closeDatabase, type Database, openDatabase } from "./database.ts";
+import { isDamage, readFailure } from "./failures.ts";
+import { Journal, type JournalStep } from "./journal.ts";
 import {
-  abortKey,
-  ackKey,
-  ackPrefix,
-  after,
-  BOOT_KEY,
-  HEARTBEAT_KEY,
-  IDENTITY_KEY,
-  keyOfPut,
-  NEXT_KEY,
+  ABORTS,
+  ACKS,
+  OBJECTS,
   objectKey,
-  partKey,
-  partPrefix,
-  SCHEMA_KEY,
-  saveKey,
-  uploadKey,
-  wantKey,
+  PARTS,
+  REPLIES,
+  rangeOf,
+  replyKey,
+  SAVES,
+  UPLOADS,
+  WANTS,
 } from "./keys.ts";
-import { parseContents, parseIdentity, parseObject } from "./parse.ts";
+import { type Meta, nextNumber, readMeta, started, stopped } from "./meta.ts";
+import { Numbers } from "./numbers.ts";
+import {
+  parseAbort,
+  parseAck,
+  parseObject,
+  parsePart,
+  parseReply,
+  parseSave,
+  parseUpload,
+  parseWant,
+} from "./parse.ts";
+import { RecentReplies } from "./recent-replies.ts";
 import type { CatalogContents, Change, Identity, ObjectRecord } from "./records.ts";
 
 export interface CatalogOptions {
@@ -34,41 +44,31 @@ export interface CatalogOptions {
   readonly bootId: string;
 }
 
-type Operation = { type: "put"; key: string; value: string } | { type: "del"; key: string };
-
-/** Acknowledgements may be lost for this long in a loss of power, no longer. */
-const HEARTBEAT_MS = 1000;
-/** Numbers are taken from the catalog in blocks, so that giving one out costs nothing. */
-const NUMBERS_A_BLOCK = 65_536;
-const REPLIES_MAX = 4096;
-
 export class Catalog {
-  readonly #db: Level<string, string>;
-  readonly #options: CatalogOptions;
-  /** The last use of this directory was in this boot of the machine, or ended orderly. */
-  readonly sameBoot: boolean;
-  readonly cleanStop: boolean;
   /** There was no catalog before. */
   readonly isNew: boolean;
-  #next: number;
-  #limit: number;
-  #dirty = false;
-  #cancelHeartbeat: (() => void) | undefined;
+  /** The last use of this directory was in this boot of the machine; also when there was none. */
+  readonly sameBoot: boolean;
+  /** The last use of this directory ended by `close`; also when there was none. */
+  readonly cleanStop: boolean;
+  readonly #db: Database;
+  readonly #options: CatalogOptions;
+  readonly #journal: Journal;
+  readonly #numbers: Numbers;
+  readonly #replies = new RecentReplies();
   #closed = false;
 
-  private constructor(
-    db: Level<string, string>,
-    options: CatalogOptions,
-    found: { boot: unknown; next: number; isNew: boolean },
-  ) {
+  private constructor(db: Database, options: CatalogOptions, meta: Meta) {
     this.#db = db;
     this.#options = options;
-    const boot = found.boot as { id?: string; clean?: boolean } | undefined;
-    this.isNew = found.isNew;
-    this.sameBoot = boot === undefined || boot.id === options.bootId;
-    this.cleanStop = boot === undefined || boot.clean === true;
-    this.#next = found.next;
-    this.#limit = found.next;
+    this.isNew = meta.isNew;
+    this.sameBoot = meta.sameBoot;
+    this.cleanStop = meta.cleanStop;
+    this.#journal = new Journal(db, options);
+    this.#numbers = new Numbers(meta.next, {
+      log: options.log,
+      recordLimit: (limit) => this.#journal.write(nextNumber(limit), true),
+    });
   }
 
   /**
@@ -76,237 +76,134 @@ export class Catalog {
    * @throws `Busy` (used by another process), `Config` (of another bucket, of a newer version, unreadable), `Corrupt`.
    */
   static async open(options: CatalogOptions): Promise<Catalog> {
-    const db = new Level<string, string>(options.dir, { valueEncoding: "utf8" });
+    const { dir } = options;
+    const db = await openDatabase(dir);
     try {
-      await db.open();
-    } catch (error) {
-      throw openError(options.dir, error);
-    }
-    try {
-      const catalog = await load(db, options, (found) => new Catalog(db, options, found));
-      await catalog.#write([put(BOOT_KEY, { id: options.bootId, clean: false })], true);
-      await catalog.#extend();
+      const catalog = new Catalog(db, options, await readMeta(db, options));
+      await catalog.#journal.write(started(options.identity, options.bootId), true);
+      await catalog.#numbers.fetch();
+      await catalog.#noteReplies();
       return catalog;
     } catch (error) {
-      await db.close();
-      throw error;
+      await closeDatabase(db);
+      throw readFailure(dir, error);
     }
   }
 
-  /** Everything that is pending. @throws `Corrupt`: never repaired here, since LevelDB's repair brings back what was deleted. */
+  /** Everything that is pending. @throws `Corrupt`, naming the record and the directory. */
   async contents(): Promise<CatalogContents> {
-    const entries = new Map<string, unknown>();
-    for (const prefix of ["s/", "p/", "u/", "a/", "n/", "x/", "r/"])
-      for await (const [key, value] of this.#db.iterator({ gte: prefix, lt: after(prefix) }))
-        entries.set(key, this.#decode(key, value));
-    await this.#prune([...entries.keys()].filter((key) => key.startsWith("r/")));
-    return parseContents(entries);
+    try {
+      return {
+        saves: await this.#read(SAVES, (_, value) => parseSave(value)),
+        parts: await this.#read(PARTS, (_, value) => parsePart(value)),
+        uploads: await this.#read(UPLOADS, (_, value) => parseUpload(value)),
+        acks: await this.#read(ACKS, (_, value) => parseAck(value)),
+        wants: await this.#read(WANTS, (rest, value) => ({
+          key: toKey(rest),
+          want: parseWant(value),
+        })),
+        aborts: await this.#read(ABORTS, (rest, value) => ({
+          key: parseAbort(value),
+          uploadId: toUploadId(rest),
+        })),
+        replies: await this.#read(REPLIES, (_, value) => parseReply(value)),
+      };
+    } catch (error) {
+      throw readFailure(this.#options.dir, error);
+    }
   }
 
-  /** One atomic batch. `sync`: it survives a loss of power when this resolves. */
+  /**
+   * One atomic batch, behind everything that was applied earlier.
+   * @param options.sync it survives a loss of power when this resolves; otherwise within a second.
+   * @throws `NoSpace`, `Io`; `Programmer` for a record that could not be read again.
+   */
   async apply(changes: readonly Change[], options: { sync: boolean }): Promise<void> {
-    const operations: Operation[] = [];
-    for (const change of changes) operations.push(...(await this.#operations(change)));
-    if (operations.length > 0 || options.sync) await this.#write(operations, options.sync);
+    invariant(!this.#closed, "the catalog is open while it is written to");
+    const steps: JournalStep[] = [];
+    for (const change of changes) {
+      steps.push(...toSteps(change));
+      if ("put" in change && change.put === "reply")
+        steps.push(...this.#replies.add(replyKey(change.record.unique)));
+    }
+    if (steps.length > 0 || options.sync) await this.#journal.write(steps, options.sync);
   }
 
-  /** Everything that was applied so far survives a loss of power. */
+  /** Everything that was applied so far survives a loss of power when this resolves. */
   async syncNow(): Promise<void> {
-    await this.#write([put(HEARTBEAT_KEY, this.#options.clock.now())], true);
+    await this.apply([], { sync: true });
   }
 
-  /** What this machine knows of the object at `key`. A damaged record is dropped: it is a cache. */
+  /** What this machine knows of the object at `key`. A damaged record is forgotten: it is a cache. */
   async findObject(key: Key): Promise<ObjectRecord | undefined> {
-    const name = objectKey(key);
-    const value = await this.#db.get(name);
-    if (value === undefined) return undefined;
+    try {
+      const value = await this.#db.get(objectKey(key));
+      return value === undefined ? undefined : await this.#object(objectKey(key), value);
+    } catch (error) {
+      throw readFailure(this.#options.dir, error);
+    }
+  }
+
+  /** What this machine knows of the objects whose keys start with `prefix`, in the order of their keys. */
+  async objectsBelow(prefix: Key): Promise<ObjectRecord[]> {
+    const found: ObjectRecord[] = [];
+    const range = { gte: objectKey(prefix), lt: rangeOf(OBJECTS).lt };
+    try {
+      for await (const [name, value] of this.#db.iterator(range)) {
+        if (!name.startsWith(objectKey(prefix))) break;
+        const record = await this.#object(name, value);
+        if (record !== undefined) found.push(record);
+      }
+    } catch (error) {
+      throw readFailure(this.#options.dir, error);
+    }
+    return found;
+  }
+
+  /** A number above 1 that was never given out before, not even before a crash. */
+  allocate(): number {
+    return this.#numbers.allocate();
+  }
+
+  /** An orderly end: what was not synced is. Asked again it does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#numbers.stop();
+      await this.#journal.write(stopped(this.#options.bootId), true);
+    } finally {
+      await this.#journal.stop();
+      await closeDatabase(this.#db);
+    }
+  }
+
+  /** All records of one kind. `parse` gets the key behind its prefix. */
+  async #read<T>(prefix: string, parse: (rest: string, value: unknown) => T): Promise<T[]> {
+    const records: T[] = [];
+    for await (const [name, value] of this.#db.iterator(rangeOf(prefix)))
+      records.push(parse(name.slice(prefix.length), decode(name, value)));
+    return records;
+  }
+
+  async #object(name: string, value: string): Promise<ObjectRecord | undefined> {
     try {
       return parseObject(decode(name, value));
     } catch (error) {
+      if (!isDamage(error)) throw error;
       this.#options.log.warn(
-        { key, err: error },
-        `What was known of ${key} is damaged and forgotten: ${describe(error)}`,
+        { err: error, key: name },
+        `What was known of an object is damaged and forgotten: ${describe(error)}`,
       );
-      await this.#write([{ type: "del", key: name }], false);
+      if (!this.#closed) await this.#journal.write([{ type: "del", key: name }], false);
       return undefined;
     }
   }
 
-  /** The next number that was never given out before. */
-  allocate(): number {
-    invariant(this.#next < this.#limit, "numbers are fetched ahead");
-    const number = this.#next;
-    this.#next += 1;
-    if (this.#limit - this.#next === NUMBERS_A_BLOCK / 2)
-      this.#extend().catch((error: unknown) =>
-        this.#options.log.error(
-          { err: error },
-          `The catalog cannot be written: ${describe(error)}`,
-        ),
-      );
-    return number;
+  async #noteReplies(): Promise<void> {
+    const old: JournalStep[] = [];
+    for (const key of await this.#db.keys(rangeOf(REPLIES)).all())
+      old.push(...this.#replies.add(key));
+    if (old.length > 0) await this.#journal.write(old, false);
   }
-
-  /** An orderly end: what was not synced is. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#cancelHeartbeat?.();
-    await this.#write([put(BOOT_KEY, { id: this.#options.bootId, clean: true })], true);
-    await this.#db.close();
-  }
-
-  async #operations(change: Change): Promise<Operation[]> {
-    if ("put" in change) {
-      const value =
-        "record" in change
-          ? change.record
-          : change.put === "want"
-            ? change.want
-            : { key: change.key };
-      return [put(keyOfPut(change), value)];
-    }
-    switch (change.del) {
-      case "save":
-        return [del(saveKey(change.id))];
-      case "part":
-        return [del(partKey(change.save, change.partNumber))];
-      case "parts":
-        return this.#deleteAll(partPrefix(change.save));
-      case "upload":
-        return [
-          del(uploadKey(change.key, change.uploadId)),
-          ...(await this.#deleteAll(ackPrefix(change.uploadId))),
-        ];
-      case "ack":
-        return [del(ackKey(change.uploadId, change.partNumber))];
-      case "want":
-        return [del(wantKey(change.key))];
-      case "object":
-        return [del(objectKey(change.key))];
-      case "abort":
-        return [del(abortKey(change.uploadId))];
-    }
-  }
-
-  async #deleteAll(prefix: string): Promise<Operation[]> {
-    const keys = await this.#db.keys({ gte: prefix, lt: after(prefix) }).all();
-    return keys.map(del);
-  }
-
-  async #write(operations: Operation[], sync: boolean): Promise<void> {
-    try {
-      await this.#db.batch(operations, { sync } as object);
-    } catch (error) {
-      throw writeError(this.#options.dir, error);
-    }
-    this.#dirty = sync ? false : this.#dirty || operations.length > 0;
-    if (this.#dirty && this.#cancelHeartbeat === undefined && !this.#closed)
-      this.#cancelHeartbeat = this.#options.clock.after(HEARTBEAT_MS, () => this.#heartbeat());
-  }
-
-  #heartbeat(): void {
-    this.#cancelHeartbeat = undefined;
-    if (!this.#dirty || this.#closed) return;
-    this.syncNow().catch((error: unknown) =>
-      this.#options.log.error({ err: error }, `The catalog cannot be synced: ${describe(error)}`),
-    );
-  }
-
-  async #extend(): Promise<void> {
-    const limit = this.#limit + NUMBERS_A_BLOCK;
-    await this.#write([put(NEXT_KEY, limit)], true);
-    this.#limit = limit;
-  }
-
-  #decode(key: string, value: string): unknown {
-    try {
-      return decode(key, value);
-    } catch (error) {
-      const advice = `move ${this.#options.dir} aside; 'kodomount salvage' gets the content out of the spill beside it`;
-      throw new KodomountError("Corrupt", `${describe(error)}: ${advice}`, { cause: error });
-    }
-  }
-
-  async #prune(replies: readonly string[]): Promise<void> {
-    const old = replies.slice(0, Math.max(0, replies.length - REPLIES_MAX));
-    if (old.length > 0) await this.#write(old.map(del), false);
-  }
-}
-
-async function load<T>(
-  db: Level<string, string>,
-  options: CatalogOptions,
-  make: (found: { boot: unknown; next: number; isNew: boolean }) => T,
-): Promise<T> {
-  const read = async (key: string): Promise<unknown> => {
-    const value = await db.get(key);
-    return value === undefined ? undefined : decode(key, value);
-  };
-  const schemaText = await db.get(SCHEMA_KEY);
-  const version = schemaText === undefined ? SCHEMA_VERSION : Number(schemaText);
-  if (version !== SCHEMA_VERSION)
-    throw new KodomountError(
-      "Config",
-      `The state directory ${options.dir} is of version ${version}, this program knows ${SCHEMA_VERSION}: use a newer program or another '--state-dir'`,
-    );
-  const identity = await read(IDENTITY_KEY);
-  if (identity === undefined)
-    await db.batch([
-      { type: "put", key: SCHEMA_KEY, value: String(SCHEMA_VERSION) },
-      put(IDENTITY_KEY, options.identity),
-    ]);
-  else assertSame(options, parseIdentity(identity));
-  return make({
-    boot: await read(BOOT_KEY),
-    next: Number((await read(NEXT_KEY)) ?? 2),
-    isNew: identity === undefined,
-  });
-}
-
-function assertSame(options: CatalogOptions, found: Identity): void {
-  const text = ({ endpoint, bucket, prefix }: Identity): string =>
-    `${bucket}/${prefix} at ${endpoint}`;
-  if (text(found) !== text(options.identity))
-    throw new KodomountError(
-      "Config",
-      `The state directory ${options.dir} belongs to ${text(found)}, not to ${text(options.identity)}: use another '--state-dir'`,
-    );
-}
-
-function put(key: string, record: unknown): Operation & { type: "put" } {
-  return { type: "put", key, value: encode(record) };
-}
-
-function del(key: string): Operation {
-  return { type: "del", key };
-}
-
-function openError(dir: string, error: unknown): KodomountError {
-  const text = describe(error);
-  if (/LOCK|lock/.test(text) && !/Permission/.test(text))
-    return new KodomountError(
-      "Busy",
-      `The state directory ${dir} is in use by another process: is this bucket mounted already?`,
-      { cause: error },
-    );
-  if (/orruption/.test(text))
-    return new KodomountError(
-      "Corrupt",
-      `The catalog in ${dir} is damaged: move it aside; 'kodomount salvage' gets the content out of the spill beside it`,
-      { cause: error },
-    );
-  return new KodomountError("Config", `The state directory ${dir} cannot be opened: ${text}`, {
-    cause: error,
-  });
-}
-
-function writeError(dir: string, error: unknown): KodomountError {
-  const text = describe(error);
-  const full = errnoOf(error) === "ENOSPC" || /No space left/.test(text);
-  return new KodomountError(
-    full ? "NoSpace" : "Io",
-    `The catalog in ${dir} cannot be written: ${text}`,
-    { cause: error },
-  );
 }

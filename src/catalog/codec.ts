@@ -1,29 +1,36 @@
-// A value is `VERSION CRC JSON`. What comes back is checked before it is believed.
+// A value is `FORMAT CRC JSON`. The CRC covers the key too: a value that turns up under another key is damage as well.
 
 import { KodomountError, toError } from "../base/mod.ts";
 import { crc32c } from "./crc32c.ts";
 
-/** Of the layout of keys and records; grows with every change that an older program would misread. */
-export const SCHEMA_VERSION = 1;
+/** Of this envelope only; what is inside has the version of the schema (`meta.ts`). */
+const FORMAT = "1";
 
-export function encode(record: unknown): string {
-  const json = JSON.stringify(record);
-  return `${SCHEMA_VERSION} ${crc32c(json)} ${json}`;
+/** @param value what JSON can hold; numbers are finite. */
+export function encode(key: string, value: unknown): string {
+  const json = JSON.stringify(value);
+  return `${FORMAT} ${checksum(key, json)} ${json}`;
 }
 
-/** @throws `Corrupt` when the text is not what `encode` made. The caller knows the type by the key. */
+/** What was encoded under `key`; its type follows from the key. @throws `Corrupt` for any other text. */
 export function decode(key: string, text: string): unknown {
-  const [version, crc] = text.split(" ", 2);
-  const json = text.slice((version?.length ?? 0) + (crc?.length ?? 0) + 2);
-  if (version !== String(SCHEMA_VERSION) || crc !== crc32c(json)) throw corrupt(key);
+  const match = /^1 ([0-9a-f]{8}) /.exec(text);
+  const json = text.slice(match?.[0].length ?? 0);
+  if (match === null || match[1] !== checksum(key, json)) throw damaged(key);
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw corrupt(key, toError(error));
+    throw damaged(key, toError(error));
   }
 }
 
-function corrupt(key: string, cause?: Error): KodomountError {
+function checksum(key: string, json: string): string {
+  return crc32c(Buffer.from(`${key}\0${json}`))
+    .toString(16)
+    .padStart(8, "0");
+}
+
+function damaged(key: string, cause?: Error): KodomountError {
   return new KodomountError("Corrupt", `The catalog's record ${JSON.stringify(key)} is damaged`, {
     cause,
   });

@@ -1,5 +1,5 @@
 // CRC-32C (Castagnoli), as in RFC 3720 appendix B.4: every catalog value carries one, since LevelDB checks its own only
-// when asked.
+// when asked, and `zlib.crc32` is another polynomial.
 
 const TABLE = new Uint32Array(256).map((_, index) => {
   let crc = index;
@@ -7,9 +7,10 @@ const TABLE = new Uint32Array(256).map((_, index) => {
   return crc;
 });
 
-/** The checksum of `text`'s UTF-8 bytes, as 8 hexadecimal digits. */
-export function crc32c(text: string): string {
+/** The checksum of `bytes`, from 0 to 2^32 - 1. */
+export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of Buffer.from(text)) crc = (TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return ((crc ^ 0xffffffff) >>> 0).toString(16).padStart(8, "0");
+  for (let at = 0; at < bytes.length; at += 1)
+    crc = (TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -1,53 +1,81 @@
 // The layout of keys: docs/data-format.md. A key sorts by its first letter, then by what it belongs to.
 
 import type { Key, PartNumber, SaveId, UploadId } from "../model/mod.ts";
-import type { Change } from "./records.ts";
 
-export const saveKey = (id: SaveId): string => `s/${id}`;
-export const partPrefix = (save: SaveId): string => `p/${save}/`;
-export const partKey = (save: SaveId, partNumber: PartNumber): string =>
-  partPrefix(save) + padded(partNumber);
-export const uploadKey = (key: Key, uploadId: UploadId): string => `u/${key}\0${uploadId}`;
-export const ackPrefix = (uploadId: UploadId): string => `a/${uploadId}/`;
-export const ackKey = (uploadId: UploadId, partNumber: PartNumber): string =>
-  ackPrefix(uploadId) + padded(partNumber);
-export const wantKey = (key: Key): string => `n/${key}`;
-export const objectKey = (key: Key): string => `o/${key}`;
-export const abortKey = (uploadId: UploadId): string => `x/${uploadId}`;
-/** `unique` grows: padded, the records sort by age. */
-export const replyKey = (unique: string): string => `r/${unique.padStart(20, "0")}`;
+export const SAVES = "s/";
+export const PARTS = "p/";
+export const UPLOADS = "u/";
+export const ACKS = "a/";
+export const WANTS = "n/";
+export const OBJECTS = "o/";
+export const ABORTS = "x/";
+export const REPLIES = "r/";
 
 export const SCHEMA_KEY = "m/schema";
 export const IDENTITY_KEY = "m/identity";
 export const BOOT_KEY = "m/boot";
 export const NEXT_KEY = "m/next";
-export const HEARTBEAT_KEY = "m/heartbeat";
+/** In every synced batch, so that `log-check.ts` can tell what an fsync has covered. */
+export const SYNC_KEY = "m/sync";
 
-/** Behind every key that starts with `prefix`. */
-export const after = (prefix: string): string => `${prefix}\uffff`;
+export function saveKey(id: SaveId): string {
+  return SAVES + id;
+}
+
+/** Of all parts of a save. */
+export function partPrefix(save: SaveId): string {
+  return `${PARTS}${save}/`;
+}
+
+export function partKey(save: SaveId, partNumber: PartNumber): string {
+  return partPrefix(save) + padded(partNumber);
+}
+
+/** No key of an object has a NUL in it. */
+export function uploadKey(key: Key, uploadId: UploadId): string {
+  return `${UPLOADS}${key}\0${uploadId}`;
+}
+
+/** Of all acknowledgements of an upload. */
+export function ackPrefix(uploadId: UploadId): string {
+  return `${ACKS}${uploadId}/`;
+}
+
+export function ackKey(uploadId: UploadId, partNumber: PartNumber): string {
+  return ackPrefix(uploadId) + padded(partNumber);
+}
+
+export function wantKey(key: Key): string {
+  return WANTS + key;
+}
+
+export function objectKey(key: Key): string {
+  return OBJECTS + key;
+}
+
+export function abortKey(uploadId: UploadId): string {
+  return ABORTS + uploadId;
+}
+
+/** `unique` grows: padded, the records sort by age. */
+export function replyKey(unique: string): string {
+  return REPLIES + unique.padStart(20, "0");
+}
+
+/**
+ * The range of all keys that start with `prefix`, which ends with an ASCII character. By counting that up and not by
+ * appending U+FFFF: characters beyond that plane sort behind it in UTF-8.
+ */
+export function rangeOf(prefix: string): { gte: string; lt: string } {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return { gte: prefix, lt: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
+}
+
+/** Whether `key` is `prefix` and a part number: an upload id is opaque, it may go on with a slash behind another one. */
+export function isNumberedBelow(key: string, prefix: string): boolean {
+  return key.startsWith(prefix) && /^\d{5}$/.test(key.slice(prefix.length));
+}
 
 function padded(partNumber: PartNumber): string {
   return String(partNumber).padStart(5, "0");
-}
-
-/** Where a record is put. */
-export function keyOfPut(change: Extract<Change, { put: string }>): string {
-  switch (change.put) {
-    case "save":
-      return saveKey(change.record.id);
-    case "part":
-      return partKey(change.record.save, change.record.partNumber);
-    case "upload":
-      return uploadKey(change.record.key, change.record.uploadId);
-    case "ack":
-      return ackKey(change.record.uploadId, change.record.partNumber);
-    case "want":
-      return wantKey(change.key);
-    case "object":
-      return objectKey(change.record.key);
-    case "abort":
-      return abortKey(change.uploadId);
-    case "reply":
-      return replyKey(change.record.unique);
-  }
 }

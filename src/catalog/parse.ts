@@ -1,11 +1,26 @@
-// From what JSON gave to records: the second half of the pair checks. What does not fit is `Corrupt`.
+// From what JSON gave to records, and the same check before a record is written: the two halves of the pair checks.
+// Numbers and strings are checked for what recovery relies on; fields that are not known are left out.
 
-import { KodomountError } from "../base/mod.ts";
-import type { SaveRecord } from "../model/mod.ts";
-import { type Key, toKey, toUploadId, type UploadId, type Want } from "../model/mod.ts";
+import { CODES, type Code } from "../base/mod.ts";
+import {
+  type Attributes,
+  type Base,
+  type PartPlan,
+  type SaveRecord,
+  type SaveState,
+  toEtag,
+  toIno,
+  toKey,
+  toPartNumber,
+  toRev,
+  toSaveId,
+  toSha256,
+  toUploadId,
+  type Want,
+} from "../model/mod.ts";
+import { Fields } from "./fields.ts";
 import type {
   AckRecord,
-  CatalogContents,
   Identity,
   ObjectRecord,
   PartRecord,
@@ -13,92 +28,190 @@ import type {
   UploadRecord,
 } from "./records.ts";
 
-type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "object">>;
+const SAVE_ID = /^[0-9a-f]{16}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+/** A `unique` of the kernel has 64 bits. */
+const UNIQUE = /^\d{1,20}$/;
 
-const SAVE: Shape = {
-  id: "string",
-  key: "string",
-  ino: "number",
-  base: "object",
-  attributes: "object",
-  size: "number",
-  fsynced: "boolean",
-  state: "object",
-};
-const PART: Shape = { save: "string", partNumber: "number", content: "object" };
-const UPLOAD: Shape = {
-  key: "string",
-  uploadId: "string",
-  token: "string",
-  plan: "object",
-  createdAt: "number",
-  doubt: "boolean",
-};
-const ACK: Shape = {
-  uploadId: "string",
-  partNumber: "number",
-  sha256: "string",
-  size: "number",
-  etag: "string",
-};
-const OBJECT: Shape = {
-  key: "string",
-  etag: "string",
-  size: "number",
-  attributes: "object",
-  parts: "object",
-};
-const REPLY: Shape = { unique: "string", reply: "object" };
-const IDENTITY: Shape = { endpoint: "string", bucket: "string", prefix: "string" };
-
-/** A record of that shape. The fields' own insides were written by us under the same checksum. */
-function parse<T>(name: string, shape: Shape, value: unknown): T {
-  const fits =
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(shape).every(([field, type]) => {
-      const inside: unknown = (value as Record<string, unknown>)[field];
-      return typeof inside === type && inside !== null;
-    });
-  if (!fits)
-    throw new KodomountError(
-      "Corrupt",
-      `The catalog's record ${JSON.stringify(name)} lacks what it must have`,
-    );
-  return value as T;
+/** @throws `Corrupt`, as all of these do. */
+export function parseSave(value: unknown): SaveRecord {
+  const fields = new Fields("save", value);
+  return {
+    id: toSaveId(fields.text("id", SAVE_ID)),
+    key: toKey(fields.text("key")),
+    ino: toIno(fields.whole("ino", 1)),
+    base: parseBase(fields.inside("base")),
+    attributes: parseAttributes(fields.inside("attributes")),
+    size: fields.whole("size"),
+    fsynced: fields.flag("fsynced"),
+    state: parseState(fields.inside("state")),
+  };
 }
 
-export function parseIdentity(value: unknown): Identity {
-  return parse("m/identity", IDENTITY, value);
+function parseState(fields: Fields): SaveState {
+  const kind = fields.text("kind");
+  switch (kind) {
+    case "open":
+      return { kind };
+    case "refused":
+      return { kind, why: parseCode(fields) };
+    case "closed":
+      return { kind, ...parseClosing(fields) };
+    case "completing":
+      return { kind, ...parseClosing(fields), token: fields.text("token") };
+    case "parked":
+      return { kind, ...parseClosing(fields), why: parseCode(fields) };
+    case "interrupted":
+      return { kind, since: fields.number("since"), size: fields.whole("size") };
+    default:
+      throw fields.unknown("kind");
+  }
+}
+
+function parseClosing(fields: Fields): { size: number; closedAt: number; order: number } {
+  return {
+    size: fields.whole("size"),
+    closedAt: fields.number("closedAt"),
+    order: fields.number("order"),
+  };
+}
+
+function parseCode(fields: Fields): Code {
+  const text = fields.text("why");
+  const code = CODES.find((known) => known === text);
+  if (code === undefined) throw fields.unknown("why");
+  return code;
+}
+
+function parseBase(fields: Fields): Base {
+  const kind = fields.text("kind");
+  if (kind === "absent") return { kind };
+  if (kind !== "object") throw fields.unknown("kind");
+  return { kind, etag: toEtag(fields.text("etag")), size: fields.whole("size") };
+}
+
+function parseAttributes(fields: Fields): Attributes {
+  return {
+    mode: fields.number("mode", 0),
+    uid: fields.number("uid", 0),
+    gid: fields.number("gid", 0),
+    mtimeMs: fields.number("mtimeMs"),
+  };
+}
+
+export function parsePart(value: unknown): PartRecord {
+  const fields = new Fields("part", value);
+  return {
+    save: toSaveId(fields.text("save", SAVE_ID)),
+    partNumber: toPartNumber(fields.whole("partNumber", 1)),
+    content: parsePartContent(fields.inside("content")),
+  };
+}
+
+function parsePartContent(fields: Fields): PartRecord["content"] {
+  const kind = fields.text("kind");
+  if (kind === "base") return { kind };
+  if (kind !== "spill") throw fields.unknown("kind");
+  return {
+    kind,
+    rev: toRev(fields.whole("rev", 1)),
+    size: fields.whole("size"),
+    ...(fields.has("sha256") ? { sha256: toSha256(fields.text("sha256", SHA256)) } : {}),
+  };
+}
+
+export function parseUpload(value: unknown): UploadRecord {
+  const fields = new Fields("upload", value);
+  return {
+    key: toKey(fields.text("key")),
+    uploadId: toUploadId(fields.text("uploadId", /./)),
+    token: fields.text("token"),
+    plan: parsePlan(fields.inside("plan")),
+    createdAt: fields.number("createdAt"),
+    doubt: fields.flag("doubt"),
+  };
+}
+
+function parsePlan(fields: Fields): PartPlan {
+  return {
+    tiers: fields.list("tiers", (tier) => ({
+      count: tier.whole("count", 1),
+      size: tier.whole("size", 1),
+    })),
+  };
+}
+
+/** The identity of what was acknowledged is a SHA-256, or says which range of which object was copied. */
+export function parseAck(value: unknown): AckRecord {
+  const fields = new Fields("acknowledgement", value);
+  return {
+    uploadId: toUploadId(fields.text("uploadId", /./)),
+    partNumber: toPartNumber(fields.whole("partNumber", 1)),
+    sha256: fields.text("sha256"),
+    size: fields.whole("size"),
+    etag: toEtag(fields.text("etag")),
+  };
+}
+
+export function parseWant(value: unknown): Want {
+  const fields = new Fields("want", value);
+  const kind = fields.text("kind");
+  switch (kind) {
+    case "absent":
+      return { kind, ...(fields.has("etag") ? { etag: toEtag(fields.text("etag")) } : {}) };
+    case "copy":
+      return {
+        kind,
+        from: toKey(fields.text("from")),
+        etag: toEtag(fields.text("etag")),
+        size: fields.whole("size"),
+        ...(fields.has("attributes")
+          ? { attributes: parseAttributes(fields.inside("attributes")) }
+          : {}),
+        order: fields.number("order"),
+      };
+    default:
+      throw fields.unknown("kind");
+  }
 }
 
 export function parseObject(value: unknown): ObjectRecord {
-  const record = parse<ObjectRecord>("o/", OBJECT, value);
-  return { ...record, plan: record.plan };
+  const fields = new Fields("object", value);
+  return {
+    key: toKey(fields.text("key")),
+    etag: toEtag(fields.text("etag")),
+    size: fields.whole("size"),
+    attributes: parseAttributes(fields.inside("attributes")),
+    parts: fields.list("parts", (part) => ({
+      sha256: part.text("sha256"),
+      size: part.whole("size"),
+    })),
+    plan: fields.has("plan") ? parsePlan(fields.inside("plan")) : undefined,
+  };
 }
 
-export function parseContents(entries: ReadonlyMap<string, unknown>): CatalogContents {
-  const saves: SaveRecord[] = [];
-  const parts: PartRecord[] = [];
-  const uploads: UploadRecord[] = [];
-  const acks: AckRecord[] = [];
-  const wants: { key: Key; want: Want }[] = [];
-  const aborts: { key: Key; uploadId: UploadId }[] = [];
-  const replies: ReplyRecord[] = [];
-  for (const [name, value] of entries) {
-    const rest = name.slice(2);
-    if (name.startsWith("s/")) saves.push(parse(name, SAVE, value));
-    else if (name.startsWith("p/")) parts.push(parse(name, PART, value));
-    else if (name.startsWith("u/")) uploads.push(parse(name, UPLOAD, value));
-    else if (name.startsWith("a/")) acks.push(parse(name, ACK, value));
-    else if (name.startsWith("n/"))
-      wants.push({ key: toKey(rest), want: parse(name, { kind: "string" }, value) });
-    else if (name.startsWith("x/"))
-      aborts.push({
-        key: parse<{ key: Key }>(name, { key: "string" }, value).key,
-        uploadId: toUploadId(rest),
-      });
-    else if (name.startsWith("r/")) replies.push(parse(name, REPLY, value));
-  }
-  return { saves, parts, uploads, acks, wants, aborts, replies };
+/** The key of an upload that is to be aborted; its id is in the catalog's key. */
+export function parseAbort(value: unknown): ObjectRecord["key"] {
+  return toKey(new Fields("abort", value).text("key"));
+}
+
+export function parseReply(value: unknown): ReplyRecord {
+  const fields = new Fields("reply", value);
+  const reply = fields.inside("reply");
+  return {
+    unique: fields.text("unique", UNIQUE),
+    reply: {
+      ...(reply.has("ino") ? { ino: toIno(reply.whole("ino", 1)) } : {}),
+      ...(reply.has("handle") ? { handle: reply.whole("handle") } : {}),
+    },
+  };
+}
+
+export function parseIdentity(value: unknown): Identity {
+  const fields = new Fields("identity", value);
+  return {
+    endpoint: fields.text("endpoint"),
+    bucket: fields.text("bucket"),
+    prefix: fields.text("prefix"),
+  };
 }
