@@ -4,9 +4,10 @@
 import { KodomountError } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import { type Attributes, type Etag, type Key, toKey } from "../model/mod.ts";
+import type { Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Request } from "./types.ts";
-import { pendingAt, type View } from "./view.ts";
+import { pendingAt } from "./view.ts";
 
 /** More than this is left to `mv`, which then copies and deletes one by one. */
 const OBJECTS_MAX = 10_000;
@@ -17,44 +18,82 @@ interface Found {
   readonly attributes?: Attributes;
 }
 
-/** @throws `CrossDevice` when the directory holds too much for one batch. */
+/**
+ * @returns false when something in it has changed meanwhile: look again.
+ * @throws `CrossDevice` when the directory holds too much for one batch.
+ */
 export async function moveDirectory(
   core: Core,
-  view: View,
   move: { request: Request; from: Key; to: Key },
-): Promise<void> {
+): Promise<boolean> {
   const { request, from, to } = move;
   const { publisher } = core.options;
+  const pending = pendingBelow(core, from);
+  for (const save of pending.values())
+    for (const partNumber of save?.content.partNumbers() ?? [])
+      await save?.content.materialize(partNumber, request.signal);
   const objects = await objectsBelow(core, from, request.signal);
-  for (const slot of publisher.below(from)) {
-    const save = slot.visible;
-    if (save !== undefined)
-      for (const partNumber of save.content.partNumbers())
-        await save.content.materialize(partNumber, request.signal);
-  }
   using _ = await core.names.acquire(request.signal);
-  const keys = new Set<Key>(objects.keys());
-  for (const slot of publisher.below(from)) {
-    const pending = pendingAt(slot);
-    if (pending !== undefined && pending !== "absent") keys.add(slot.key);
-    if (pending === "absent") keys.delete(slot.key);
-  }
+  if (!isSame(pending, pendingBelow(core, from))) return false;
   const changes: Change[] = [];
-  const touched: Key[] = [];
-  for (const key of keys) {
+  const touched: Key[] = [from, to];
+  for (const key of new Set([...objects.keys(), ...pending.keys()])) {
+    if (isAbsent(core, key)) continue;
     const target = toKey(to + key.slice(from.length));
     changes.push(
-      ...(await publisher.rename({
+      ...(await moveOne(core, {
+        request,
         from: key,
         to: target,
         object: objects.get(key),
-        target: undefined,
+        pending: pending.get(key),
       })),
     );
     touched.push(key, target);
   }
-  await publisher.journal(changes, [...touched, from, to], core.remember(request, {}));
-  if (!view.hasPending(to)) core.options.loader.forget(to);
+  await publisher.journal(changes, touched, core.remember(request, {}));
+  return true;
+}
+
+/** What was pending may be committed in this very moment: then its object is renamed, as it is now. */
+async function moveOne(
+  core: Core,
+  one: {
+    request: Request;
+    from: Key;
+    to: Key;
+    object: Found | undefined;
+    pending: Save | undefined;
+  },
+): Promise<Change[]> {
+  const { publisher, loader } = core.options;
+  const { request, from, to } = one;
+  const move = { from, to, object: one.object, target: undefined, pending: one.pending };
+  for (;;) {
+    const changes = await publisher.rename(move);
+    if (changes !== undefined) return changes;
+    loader.forget(from);
+    move.object = await loader.file(from, request.signal);
+    move.pending = publisher.find(from)?.visible;
+  }
+}
+
+/** What is pending below a directory: saves, and copies without one. */
+function pendingBelow(core: Core, from: Key): Map<Key, Save | undefined> {
+  const pending = new Map<Key, Save | undefined>();
+  for (const slot of core.options.publisher.below(from)) {
+    const there = pendingAt(slot);
+    if (there !== undefined && there !== "absent") pending.set(slot.key, slot.visible);
+  }
+  return pending;
+}
+
+function isSame(a: ReadonlyMap<Key, unknown>, b: ReadonlyMap<Key, unknown>): boolean {
+  return a.size === b.size && [...a].every(([key, save]) => b.get(key) === save);
+}
+
+function isAbsent(core: Core, key: Key): boolean {
+  return pendingAt(core.options.publisher.find(key)) === "absent";
 }
 
 async function objectsBelow(core: Core, from: Key, signal: AbortSignal): Promise<Map<Key, Found>> {

@@ -15,6 +15,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../model/mod.ts";
+import type { Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
@@ -24,6 +25,8 @@ import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
 import { type Found, objectOf, toStat, type View } from "./view.ts";
 
 const S_ISGID = 0o2000;
+/** How often a name is looked up again because it changed meanwhile. */
+const LOOKS_MAX = 10;
 /** Longest symlink target, as PATH_MAX. */
 const TARGET_SIZE_MAX = 4095;
 
@@ -110,34 +113,57 @@ export class Names {
   async unlink(request: Request, parent: Node, nameBytes: Uint8Array): Promise<void> {
     this.#core.assertWritable();
     if (this.#core.answered(request)) return;
-    const name = parseName(nameBytes);
-    const found = await this.#find({ parent, name }, request);
-    if (found.kind === "directory")
-      throw new KodomountError("IsDirectory", `${name} is a directory`);
-    using _ = await this.#core.names.acquire(request.signal);
-    const { publisher } = this.#core.options;
-    const changes = await publisher.remove(found.key, await this.#objectAt(found, request.signal));
-    await publisher.journal(changes, [found.key], this.#core.remember(request, {}));
-    parent.pinned = true;
-    const node = parent.children.get(name);
-    if (node !== undefined) this.#core.tree.detach(node);
+    const place = { parent, name: parseName(nameBytes) };
+    await this.#lookingAgain(place, request, async (found) => {
+      if (found.kind === "directory")
+        throw new KodomountError("IsDirectory", `${place.name} is a directory`);
+      const object = await this.#objectAt(found, request.signal);
+      return this.#remove(request, place, { key: found.key, object, pending: pendingOf(found) });
+    });
   }
 
   async rmdir(request: Request, parent: Node, nameBytes: Uint8Array): Promise<void> {
     this.#core.assertWritable();
     if (this.#core.answered(request)) return;
-    const name = parseName(nameBytes);
-    const found = await this.#find({ parent, name }, request);
-    if (found.kind !== "directory")
-      throw new KodomountError("NotDirectory", `${name} is not a directory`);
-    await this.#assertEmpty({ parent, name }, found.key, request);
-    using _ = await this.#core.names.acquire(request.signal);
+    const place = { parent, name: parseName(nameBytes) };
+    await this.#lookingAgain(place, request, async (found) => {
+      if (found.kind !== "directory")
+        throw new KodomountError("NotDirectory", `${place.name} is not a directory`);
+      await this.#assertEmpty(place, found.key, request);
+      const pending = this.#core.options.publisher.find(found.key)?.visible;
+      return this.#remove(request, place, { key: found.key, object: {}, pending });
+    });
+  }
+
+  /** @returns false when something else is pending there by now. */
+  async #remove(
+    request: Request,
+    place: Place,
+    what: { key: Key; object: { etag?: Etag } | undefined; pending: Save | undefined },
+  ): Promise<boolean> {
     const { publisher } = this.#core.options;
-    const changes = await publisher.remove(found.key, {});
-    await publisher.journal(changes, [found.key], this.#core.remember(request, {}));
-    parent.pinned = true;
-    const node = parent.children.get(name);
+    using _ = await this.#core.names.acquire(request.signal);
+    const changes = await publisher.remove(what.key, what);
+    if (changes === undefined) return false;
+    await publisher.journal(changes, [what.key], this.#core.remember(request, {}));
+    place.parent.pinned = true;
+    const node = place.parent.children.get(place.name);
     if (node !== undefined) this.#core.tree.detach(node);
+    return true;
+  }
+
+  /** What was found may be committed, or replaced, while it is looked at: then once more. */
+  async #lookingAgain(
+    place: Place,
+    request: Request,
+    change: (found: Found) => Promise<boolean>,
+  ): Promise<void> {
+    for (let tries = 0; tries < LOOKS_MAX; tries += 1) {
+      const found = await this.#find(place, request);
+      if (await change(found)) return;
+      this.#core.options.loader.forget(found.key);
+    }
+    throw new KodomountError("Busy", `${place.name} changes faster than it can be looked at`);
   }
 
   async rename(
@@ -151,19 +177,20 @@ export class Names {
     if (this.#core.answered(request)) return;
     const source = { parent: from.parent, name: parseName(from.name) };
     const destination = this.#newPlace(to.parent, to.name);
-    const found = await this.#find(source, request);
-    const target = await this.#view.find(destination.parent, destination.name, request.signal);
-    if (target !== undefined && flags.noReplace)
-      throw new KodomountError("Exists", `${destination.name} exists`);
-    if (target?.key === found.key) return;
-    await this.#assertReplaces(found, target, destination, request);
-    if (found.kind === "directory")
-      await moveDirectory(this.#core, this.#view, {
-        request,
-        from: found.key,
-        to: keyOf(destination, "directory"),
-      });
-    else await this.#moveFile(request, found, destination, target);
+    let isSame = false;
+    await this.#lookingAgain(source, request, async (found) => {
+      const { parent, name } = destination;
+      const target = await this.#view.find(parent, name, request.signal);
+      if (target !== undefined && flags.noReplace)
+        throw new KodomountError("Exists", `${name} exists`);
+      isSame = target?.key === found.key;
+      if (isSame) return true;
+      await this.#assertReplaces(found, target, destination, request);
+      if (found.kind === "file") return this.#moveFile(request, found, destination, target);
+      const to = keyOf(destination, "directory");
+      return moveDirectory(this.#core, { request, from: found.key, to });
+    });
+    if (isSame) return;
     source.parent.pinned = true;
     const node = source.parent.children.get(source.name);
     if (node !== undefined) this.#core.tree.move(node, destination.parent, destination.name);
@@ -173,22 +200,27 @@ export class Names {
     }
   }
 
+  /** @returns false when something else is pending at the source by now. */
   async #moveFile(
     request: Request,
     found: Found & { kind: "file" },
     destination: Place,
     target: Found | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { publisher } = this.#core.options;
     const to = keyOf(destination, "file");
     // What lies underneath is readable under the old name only.
     if (found.current.kind === "save") await fetchBase(found.current.save.content, request.signal);
-    using _ = await this.#core.names.acquire(request.signal);
     const object = await this.#objectAt(found, request.signal);
     const replaced =
       target?.kind === "file" ? await this.#objectAt(target, request.signal) : undefined;
-    const changes = await publisher.rename({ from: found.key, to, object, target: replaced?.etag });
+    using _ = await this.#core.names.acquire(request.signal);
+    const pending = pendingOf(found);
+    const move = { from: found.key, to, object, target: replaced?.etag, pending };
+    const changes = await publisher.rename(move);
+    if (changes === undefined) return false;
     await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
+    return true;
   }
 
   /** A thing that is whole at once: a directory, a symlink, an empty file. */
@@ -347,6 +379,10 @@ export class Names {
     assertKeyFits(prefix, keyOf(place, "directory"), keySizeMax);
     return place;
   }
+}
+
+function pendingOf(found: Found): Save | undefined {
+  return found.kind === "file" && found.current.kind === "save" ? found.current.save : undefined;
 }
 
 function keyOf(place: Place, kind: "file" | "directory"): Key {

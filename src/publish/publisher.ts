@@ -233,17 +233,21 @@ export class Publisher {
   /**
    * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
    * deleted by the store in the background. One synced batch.
-   * @param request.object the object at `from`, when there is one; `request.target` the one at `to`.
+   * @param request.pending what was found pending at `from`, if anything; `request.object` the object there, if there is
+   *   one; `request.target` the one at `to`.
+   * @returns undefined when something else is pending at `from` by now: look again.
    */
   async rename(request: {
     from: Key;
     to: Key;
     object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
     target: Etag | undefined;
-  }): Promise<Change[]> {
-    const { from, to, object, target } = request;
+    pending: Save | undefined;
+  }): Promise<Change[] | undefined> {
+    const { from, to, object, target, pending } = request;
     await this.#notCompleting(from, to);
     const source = this.#slotOf(from);
+    if (source.visible !== pending) return undefined;
     const destination = this.#slotOf(to);
     const wasCopy = source.want?.kind === "copy";
     const changes = this.#clear(destination);
@@ -255,10 +259,19 @@ export class Publisher {
     return changes;
   }
 
-  /** Nothing shall be at `key`. @param object that is there, when there is one; its ETag, when it is known. */
-  async remove(key: Key, object: { etag?: Etag } | undefined): Promise<Change[]> {
+  /**
+   * Nothing shall be at `key`.
+   * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending.
+   * @returns undefined when something else is pending by now: look again.
+   */
+  async remove(
+    key: Key,
+    found: { object: { etag?: Etag } | undefined; pending: Save | undefined },
+  ): Promise<Change[] | undefined> {
+    const { object, pending } = found;
     await this.#notCompleting(key);
     const slot = this.#slotOf(key);
+    if (slot.visible !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
     const changes = this.#clear(slot);
     if (slot.interrupted !== undefined) {

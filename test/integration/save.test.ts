@@ -138,7 +138,9 @@ describe("a save of several parts", () => {
     const content = randomContent(6 * MIB);
     const handle = await files.create("big");
     await files.write(handle, 0, content.subarray(0, 4 * MIB));
-    await expect.poll(() => count("UploadPart"), { timeout: 10_000 }).toBe(2);
+    await expect
+      .poll(() => running.publisher.pending()[0]?.partsAcknowledged, { timeout: 10_000 })
+      .toBe(2);
     await running.stop(); // nothing of the open file is closed: as after a kill
     const second = await again();
     expect(second.running.publisher.pending().map(({ state }) => state)).toEqual(["interrupted"]);
