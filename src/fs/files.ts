@@ -81,12 +81,18 @@ export class Files {
     );
   }
 
-  /** Makes the file `size` bytes long. */
+  /** Makes the file `size` bytes long. By truncate(2) nobody has it open: then that is its close, too. */
   async resize(request: Request, node: Node, size: number): Promise<void> {
     this.#core.assertWritable();
+    const save = await this.#resize(request, node, size);
+    if (save !== undefined && node.writers === 0) await this.#close(node, save);
+  }
+
+  async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
     using _ = await node.mutex.acquire(request.signal);
-    if (size === sizeOf(await this.#view.current(node, request.signal))) return;
+    if (size === sizeOf(await this.#view.current(node, request.signal))) return undefined;
     await this.#change(node, request.signal, (save) => save.content.truncate(size, request.signal));
+    return node.save;
   }
 
   async fallocate(

@@ -245,7 +245,10 @@ describe.skipIf(why !== undefined)("writers that die", () => {
       const parts = (): number =>
         emulator.requests().filter(({ kind, status }) => kind === "UploadPart" && status < 300)
           .length;
-      await until("four parts are in the bucket", () => parts() >= 4);
+      await until(
+        "four parts are acknowledged",
+        async () => (await mount.status()).pending[0]?.partsAcknowledged === 4,
+      );
       writer.kill("SIGKILL");
       feeder.kill("SIGKILL");
       await writer.ended;
