@@ -1,37 +1,47 @@
 // How much may lie in the spill. Only the start of a part waits, so that no set of half-written parts can wait for each
-// other, and a file always gets its first part.
+// other, and a file always gets its first part; so every writer may be one part above the limit.
 
-import { KodomountError } from "../base/mod.ts";
+import { Background, type Clock, KodomountError, type Log, toError } from "../base/mod.ts";
+import type { DiskSpace } from "./io.ts";
 
 export interface BudgetOptions {
   /** Bytes. */
   readonly limit: number;
   /** Whether something is pending whose end would free bytes. */
   readonly canFree: () => boolean;
-  /** Bytes that the disk still has. */
-  readonly diskFree: () => Promise<number>;
+  readonly space: () => Promise<DiskSpace>;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-/** The disk is not filled to its last byte: the catalog lives there too. */
-const RESERVE = 256 * 1024 * 1024;
-/** The disk is asked again after this many bytes were written. */
-const DISK_CHECK = 64 * 1024 * 1024;
+/** The disk is not filled to its last byte, the catalog may live there too: this much is left, or 1 % of a small disk. */
+const RESERVE_MAX = 256 * 1024 * 1024;
+const RESERVE_SHARE = 0.01;
+/** The disk is asked at most this often; who waits looks again as often, since others may fill and free the disk. */
+const LOOK_MS = 1000;
 
 interface Waiter {
   readonly resolve: () => void;
-  readonly reject: (error: KodomountError) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export class Budget {
   readonly #options: BudgetOptions;
+  readonly #background: Background;
   #used = 0;
-  #sinceCheck = DISK_CHECK;
+  /** On the monotonic clock; undefined: never asked. */
+  #diskAskedAt: number | undefined;
   #diskIsFull = false;
   /** INVARIANT: first come, first served. */
   readonly #waiters: Waiter[] = [];
+  #looking = false;
+  /** Something has changed since the look that is under way began. */
+  #lookAgain = false;
+  #cancelLook: (() => void) | undefined;
 
   constructor(options: BudgetOptions) {
     this.#options = options;
+    this.#background = new Background(options.log);
   }
 
   get used(): number {
@@ -44,41 +54,47 @@ export class Budget {
 
   add(bytes: number): void {
     this.#used += bytes;
-    this.#sinceCheck += bytes;
   }
 
-  /** Bytes were freed: who waits goes on, one after the other. */
+  /** Bytes were freed: who waits goes on, in the order of asking. */
   free(bytes: number): void {
-    this.#used = Math.max(0, this.#used - bytes);
-    this.#sinceCheck = DISK_CHECK;
-    this.#diskIsFull = false;
-    this.wake();
+    this.#used -= bytes;
+    if (bytes > 0 && this.#waiters.length > 0) this.#look();
   }
 
-  /** Something has changed: who can go on does, and who waits in vain is told. */
-  wake(): void {
-    while (this.#waiters.length > 0 && this.#used < this.limit) this.#waiters.shift()?.resolve();
-    if (this.#options.canFree()) return;
-    for (const { reject } of this.#waiters.splice(0)) reject(this.#full());
-  }
-
-  /** Resolves when a part may begin. @throws `NoSpace` when nothing that is pending could make room; `Interrupted`. */
+  /**
+   * Resolves when a part may begin; at once when it is the `first` of its file.
+   * @throws `NoSpace` when nothing that is pending could make room; `Interrupted`.
+   */
   async startPart(first: boolean, signal?: AbortSignal): Promise<void> {
     if (first) return;
-    if (this.#sinceCheck >= DISK_CHECK) {
-      this.#sinceCheck = 0;
-      this.#diskIsFull = (await this.#options.diskFree()) < Math.min(RESERVE, this.limit);
-    }
-    if (this.#used < this.limit && !this.#diskIsFull) return;
-    if (!this.#options.canFree()) throw this.#full();
+    const queued = this.#waiters.length > 0;
+    if (!queued && this.#isDiskKnown() && this.#hasRoom()) return;
     await this.#wait(signal);
+  }
+
+  /** Nobody may start a part any more: whoever still waits is refused. */
+  async stop(): Promise<void> {
+    this.#cancelLook?.();
+    const stopped = new KodomountError("Interrupted", "The spill is being closed");
+    for (const { reject } of this.#waiters.splice(0)) reject(stopped);
+    await this.#background.settled();
+  }
+
+  #hasRoom(): boolean {
+    return this.#used < this.limit && !this.#diskIsFull;
+  }
+
+  #isDiskKnown(): boolean {
+    const now = this.#options.clock.monotonic();
+    return this.#diskAskedAt !== undefined && now - this.#diskAskedAt < LOOK_MS;
   }
 
   #wait(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(new KodomountError("Interrupted", "The wait for room in the spill was interrupted"));
+        reject(interrupted());
       };
       const done = (): void => signal?.removeEventListener("abort", leave);
       const waiter: Waiter = {
@@ -91,22 +107,64 @@ export class Budget {
           reject(error);
         },
       };
-      if (signal?.aborted)
-        return reject(
-          new KodomountError("Interrupted", "The wait for room in the spill was interrupted"),
-        );
+      if (signal?.aborted) return reject(interrupted());
       this.#waiters.push(waiter);
       signal?.addEventListener("abort", leave, { once: true });
+      this.#look();
     });
   }
 
-  #full(): KodomountError {
+  /** Lets go on who can. One look at a time, and once more for what changed meanwhile. */
+  #look(): void {
+    this.#lookAgain = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#background.run("looking for room in the spill", async () => {
+      try {
+        while (this.#lookAgain) {
+          this.#lookAgain = false;
+          await this.#serve();
+        }
+      } finally {
+        this.#looking = false;
+      }
+    });
+  }
+
+  async #serve(): Promise<void> {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    try {
+      if (!this.#isDiskKnown()) await this.#askDisk();
+      while (this.#waiters.length > 0 && this.#hasRoom()) this.#waiters.shift()?.resolve();
+      if (this.#waiters.length > 0 && !this.#options.canFree()) this.#refuseNewest();
+    } catch (error) {
+      for (const { reject } of this.#waiters.splice(0)) reject(toError(error));
+    }
+    if (this.#waiters.length > 0)
+      this.#cancelLook = this.#options.clock.after(LOOK_MS, () => this.#look());
+  }
+
+  async #askDisk(): Promise<void> {
+    const { free, total } = await this.#options.space();
+    this.#diskAskedAt = this.#options.clock.monotonic();
+    this.#diskIsFull = free < Math.min(RESERVE_MAX, total * RESERVE_SHARE);
+  }
+
+  /** One at a time: what the failing program gives up may be room enough for the others. */
+  #refuseNewest(): void {
     const what = this.#diskIsFull
       ? "the disk of the state directory is full"
       : `the spill holds ${this.#used} bytes, its limit is ${this.limit}`;
-    return new KodomountError(
+    const error = new KodomountError(
       "NoSpace",
-      `No room to write: ${what}, and nothing pending could free any; see '--spill-limit' and '--state-dir'`,
+      `No room to write: ${what}, and nothing that is pending could free any; see '--spill-limit' and '--state-dir'`,
     );
+    this.#options.log.warn({ used: this.#used, limit: this.limit }, error.message);
+    this.#waiters.pop()?.reject(error);
   }
+}
+
+function interrupted(): KodomountError {
+  return new KodomountError("Interrupted", "The wait for room in the spill was interrupted");
 }

@@ -2,10 +2,12 @@
 
 import fs from "node:fs";
 import fsp from "node:fs/promises";
+import { errnoOf } from "../base/mod.ts";
 
+/** Rejects with Node's errors. Descriptors are numbers: a `FileHandle` costs more per call and must not be collected. */
 export interface SpillIo {
-  /** Opens for reading and writing, made when it is missing. */
-  open(path: string): Promise<number>;
+  /** For reading and writing. `create`: made when it is missing. */
+  open(path: string, options: { create: boolean }): Promise<number>;
   close(fd: number): Promise<void>;
   /** All of `data` at `offset`. */
   write(fd: number, data: Uint8Array, offset: number): Promise<void>;
@@ -15,28 +17,43 @@ export interface SpillIo {
   datasync(fd: number): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   link(from: string, to: string): Promise<void>;
+  /** Shares blocks where the disk can. */
   copy(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** With everything in it; what is not there is removed. */
   removeAll(path: string): Promise<void>;
+  /** And its parents, where they are missing. */
   makeDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
   /** undefined: not there. */
-  size(path: string): Promise<number | undefined>;
-  /** Bytes that may still be written to the disk of `path`. */
-  free(path: string): Promise<number>;
+  stat(path: string): Promise<FileStat | undefined>;
+  space(path: string): Promise<DiskSpace>;
+}
+
+export interface FileStat {
+  /** The same for every hard link of a file. */
+  readonly ino: number;
+  readonly size: number;
+  /** Bytes that it takes on the disk: fewer than `size` where it has holes. */
+  readonly allocated: number;
+}
+
+/** In bytes. */
+export interface DiskSpace {
+  /** May still be written by an ordinary user. */
+  readonly free: number;
+  readonly total: number;
 }
 
 export const nodeIo: SpillIo = {
-  open: (path) =>
-    settle<number>((done) =>
-      fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600, done),
-    ),
-  close: (fd) => settle<void>((done) => fs.close(fd, done)),
+  open(path, { create }) {
+    const flags = fs.constants.O_RDWR | (create ? fs.constants.O_CREAT : 0);
+    return settle<number>((done) => fs.open(path, flags, 0o600, done));
+  },
+  close: (fd) => settleVoid((done) => fs.close(fd, done)),
   async write(fd, data, offset) {
-    for (let at = 0; at < data.length; )
-      at += await settle<number>((done) =>
-        fs.write(fd, data, at, data.length - at, offset + at, done),
-      );
+    let at = await writeSome(fd, data, offset);
+    while (at < data.length) at += await writeSome(fd, data.subarray(at), offset + at);
   },
   async read(fd, into, offset) {
     let at = 0;
@@ -49,8 +66,8 @@ export const nodeIo: SpillIo = {
     }
     return at;
   },
-  truncate: (fd, size) => settle<void>((done) => fs.ftruncate(fd, size, done)),
-  datasync: (fd) => settle<void>((done) => fs.fdatasync(fd, done)),
+  truncate: (fd, size) => settleVoid((done) => fs.ftruncate(fd, size, done)),
+  datasync: (fd) => settleVoid((done) => fs.fdatasync(fd, done)),
   async syncDirectory(path) {
     const directory = await fsp.open(path, "r");
     try {
@@ -67,22 +84,35 @@ export const nodeIo: SpillIo = {
     await fsp.mkdir(path, { recursive: true, mode: 0o700 });
   },
   list: (path) => fsp.readdir(path),
-  async size(path) {
+  async stat(path) {
     try {
-      return (await fsp.stat(path)).size;
+      const { ino, size, blocks } = await fsp.stat(path);
+      return { ino, size, allocated: blocks * 512 };
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
   },
-  async free(path) {
-    const { bavail, bsize } = await fsp.statfs(path);
-    return bavail * bsize;
+  async space(path) {
+    const { bavail, blocks, bsize } = await fsp.statfs(path);
+    return { free: bavail * bsize, total: blocks * bsize };
   },
 };
 
-function settle<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+function writeSome(fd: number, data: Uint8Array, offset: number): Promise<number> {
+  return settle<number>((done) => fs.write(fd, data, 0, data.length, offset, done));
+}
+
+type Failure = NodeJS.ErrnoException | null;
+
+function settle<T>(start: (done: (error: Failure, value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value as T)));
+    start((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+function settleVoid(start: (done: (error: Failure) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error ? reject(error) : resolve()));
   });
 }

@@ -1,4 +1,5 @@
 // Door of `spill`: the bytes on the local disk.
 
-export { nodeIo, type SpillIo } from "./io.ts";
-export { type Head, type PartRef, Spill, type SpillOptions } from "./spill.ts";
+export { type DiskSpace, type FileStat, nodeIo, type SpillIo } from "./io.ts";
+export type { PartRef } from "./save-files.ts";
+export { type Head, Spill, type SpillOptions } from "./spill.ts";

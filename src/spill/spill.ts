@@ -1,26 +1,15 @@
 // Spill files: what was written and is not yet in the bucket, one file a part and revision. It knows no meaning of parts:
-// `publish` says what is written where and when it may go.
+// `publish` says what is written where and when it may go, and does not use a part that it is removing.
 
-import { join } from "node:path";
-import { errnoOf, invariant, KodomountError, type Log, step } from "../base/mod.ts";
-import {
-  type Attributes,
-  type PartNumber,
-  type Rev,
-  type SaveId,
-  toPartNumber,
-  toRev,
-  toSaveId,
-} from "../model/mod.ts";
+import { dirname } from "node:path";
+import { type Clock, errnoOf, type Log, step, systemClock } from "../base/mod.ts";
+import { type Attributes, type SaveId, toSaveId } from "../model/mod.ts";
 import { Budget } from "./budget.ts";
 import { Descriptors } from "./descriptors.ts";
+import { Durable } from "./durable.ts";
+import { guard } from "./failure.ts";
 import { nodeIo, type SpillIo } from "./io.ts";
-
-export interface PartRef {
-  readonly save: SaveId;
-  readonly partNumber: PartNumber;
-  readonly rev: Rev;
-}
+import { type PartRef, parsePartName, partName, SaveFiles, SpillFile } from "./save-files.ts";
 
 /** What salvage finds when the catalog is lost. */
 export interface Head {
@@ -33,40 +22,37 @@ export interface SpillOptions {
   readonly dir: string;
   /** Bytes that may lie here; the first part of a file is always taken. */
   readonly limit: number;
+  /** The disk; `nodeIo` when absent. */
   readonly io?: SpillIo;
   readonly log: Log;
   /** Whether something is pending whose end would free bytes. */
   readonly canFree: () => boolean;
+  /** `systemClock` when absent. */
+  readonly clock?: Clock;
 }
 
+/** Every method rejects with `NoSpace` when the disk is full and with `Io` for any other error of the disk. */
 export class Spill {
   readonly #dir: string;
   readonly #io: SpillIo;
   readonly #budget: Budget;
   readonly #descriptors: Descriptors;
-  /** Bytes that each file counts for in the budget. */
-  readonly #sizes = new Map<string, number>();
-  /** Files whose fsync has failed: the kernel would report success the next time, without having written. */
-  readonly #lost = new Set<string>();
-  /** Saves whose directory has entries no fsync has covered. */
-  readonly #newEntries = new Set<SaveId>();
+  readonly #saves = new Map<SaveId, SaveFiles>();
+  readonly #directory: Durable;
 
-  private constructor(options: SpillOptions, io: SpillIo) {
-    this.#dir = options.dir;
+  private constructor(options: SpillOptions) {
+    const { dir, io = nodeIo, clock = systemClock } = options;
+    this.#dir = dir;
     this.#io = io;
-    const { limit, canFree } = options;
-    this.#budget = new Budget({ limit, canFree, diskFree: () => io.free(options.dir) });
+    this.#budget = new Budget({ ...options, clock, space: () => io.space(dir) });
     this.#descriptors = new Descriptors(io);
+    this.#directory = new Durable(dir);
   }
 
-  /** @throws `Io`, `NoSpace` when the directory cannot be made or read. */
+  /** Makes the directory when it is missing, and counts what an earlier run has left in it. */
   static async open(options: SpillOptions): Promise<Spill> {
-    const io = options.io ?? nodeIo;
-    const spill = new Spill(options, io);
-    await spill.#guard(async () => {
-      await io.makeDirectory(options.dir);
-      for (const save of await spill.listSaves()) await spill.#count(save);
-    });
+    const spill = new Spill(options);
+    await guard(options.dir, () => spill.#start());
     return spill;
   }
 
@@ -74,206 +60,294 @@ export class Spill {
     return { used: this.#budget.used, limit: this.#budget.limit };
   }
 
-  /** Asked before a part gets its first byte. @throws `NoSpace`, `Interrupted`. */
-  startPart(first: boolean, signal?: AbortSignal): Promise<void> {
-    return this.#guard(() => this.#budget.startPart(first, signal));
+  /**
+   * Asked before a part gets its first byte: waits for room. The `first` part of a file never waits.
+   * @throws `NoSpace` when nothing that is pending could make room; `Interrupted`.
+   */
+  async startPart(first: boolean, signal?: AbortSignal): Promise<void> {
+    await this.#guard(() => this.#budget.startPart(first, signal));
   }
 
-  /** A directory and a `head` for a new save. */
+  /** A directory and a `head` for a new save; durable with the first `sync`. */
   async createSave(save: SaveId, head: Head): Promise<void> {
-    await this.#guard(async () => {
-      await this.#io.makeDirectory(join(this.#dir, save));
-      await this.writeHead(save, head);
-    });
-    this.#newEntries.add(save);
+    await this.#guard(() => this.#io.makeDirectory(this.#pathOf(save)));
+    this.#filesOf(save);
+    await this.writeHead(save, head);
   }
 
   /** One line of JSON, read by salvage only. */
   async writeHead(save: SaveId, head: Head): Promise<void> {
-    const path = join(this.#dir, save, "head");
+    const line = Buffer.from(`${JSON.stringify(head)}\n`);
+    this.#filesOf(save).headDirty = true;
+    await this.#withHead(save, { create: true }, async (fd) => {
+      await this.#io.write(fd, line, 0);
+      await this.#io.truncate(fd, line.length);
+    });
+  }
+
+  /** All of `data`; the part is made when it is missing. */
+  async write(ref: PartRef, offset: number, data: Uint8Array): Promise<void> {
+    const path = this.path(ref);
+    await this.#guard(() =>
+      this.#descriptors.use(path, { create: true }, (fd) => this.#io.write(fd, data, offset)),
+    );
+    this.#budget.add(this.#fileOf(ref).written.add(offset, offset + data.length));
+    step("part.written");
+  }
+
+  /** Fills `into`; what lies behind the end of the part is zeros. A part that is not there is `Io`, not zeros. */
+  async read(ref: PartRef, offset: number, into: Uint8Array): Promise<void> {
+    const count = await this.#guard(() =>
+      this.#descriptors.use(this.path(ref), { create: false }, (fd) =>
+        this.#io.read(fd, into, offset),
+      ),
+    );
+    into.fill(0, count);
+  }
+
+  /** Cuts, or fills up with zeros that take no room; the part is made when it is missing. */
+  async setSize(ref: PartRef, size: number): Promise<void> {
+    await this.#guard(() =>
+      this.#descriptors.use(this.path(ref), { create: true }, (fd) => this.#io.truncate(fd, size)),
+    );
+    this.#budget.free(this.#fileOf(ref).written.cut(size));
+  }
+
+  /** `link`: a second name for the same bytes, which counts for nothing; `copy`: bytes of its own. Replaces `to`. */
+  async fork(from: PartRef, to: PartRef, how: "link" | "copy"): Promise<void> {
+    if (this.#saves.get(to.save)?.parts.has(partName(to))) await this.remove(to);
+    await this.#guard(() =>
+      how === "link" ? this.#link(from, to) : this.#io.copy(this.path(from), this.path(to)),
+    );
+    const source = this.#fileOf(from);
+    const files = this.#filesOf(to.save);
+    files.namesDirty = true;
+    if (how === "link") {
+      source.names += 1;
+      files.parts.set(partName(to), source);
+    } else {
+      files.parts.set(partName(to), new SpillFile(this.path(to), source.written.clone()));
+      this.#budget.add(source.written.bytes);
+    }
+  }
+
+  /** A part that is not there is removed. */
+  async remove(ref: PartRef): Promise<void> {
+    const path = this.path(ref);
     await this.#guard(async () => {
-      const fd = await this.#io.open(path);
+      await this.#descriptors.drop(path);
+      await this.#io.unlink(path).catch(ignoreMissing);
+    });
+    const files = this.#filesOf(ref.save);
+    files.namesDirty = true;
+    this.#forget(files, partName(ref));
+  }
+
+  /** Everything of a save. */
+  async removeSave(save: SaveId): Promise<void> {
+    const path = this.#pathOf(save);
+    await this.#guard(async () => {
+      await this.#descriptors.dropAll(`${path}/`);
+      await this.#io.removeAll(path);
+    });
+    const files = this.#saves.get(save);
+    this.#saves.delete(save);
+    for (const name of [...(files?.parts.keys() ?? [])])
+      if (files !== undefined) this.#forget(files, name);
+    step("spill.freed");
+  }
+
+  /**
+   * The save's `head`, its names, these parts and those that an earlier run has left survive a loss of power when this
+   * resolves.
+   * @throws `Io`; what could not be synced once fails for ever, since its bytes may be gone from the page cache.
+   */
+  async sync(save: SaveId, refs: readonly PartRef[]): Promise<void> {
+    const files = this.#filesOf(save);
+    using _ = await files.syncing.acquire();
+    const names = new Set([...refs.map(partName), ...files.unsynced]);
+    await allOf([
+      this.#syncHead(save, files),
+      ...[...names].map((name) => this.#syncPart(save, files, name)),
+    ]);
+    files.unsynced = [];
+    await this.#syncNames(save, files);
+    step("spill.synced");
+  }
+
+  /** Where the bytes are: whoever opens this path only reads. */
+  path(ref: PartRef): string {
+    return `${this.#pathOf(ref.save)}/${partName(ref)}`;
+  }
+
+  /** Bytes from the start of the part to its end, holes included; undefined when it is not there. */
+  async sizeOf(ref: PartRef): Promise<number | undefined> {
+    return (await this.#guard(() => this.#io.stat(this.path(ref))))?.size;
+  }
+
+  /** In the order of their ids, which says nothing. */
+  async listSaves(): Promise<SaveId[]> {
+    const names = await this.#guard(() => this.#io.list(this.#dir));
+    return names
+      .filter((name) => /^[0-9a-f]{16}$/.test(name))
+      .sort()
+      .map(toSaveId);
+  }
+
+  /** In the order of their numbers and revisions; a save that is not there has none. */
+  async listParts(save: SaveId): Promise<{ ref: PartRef; size: number }[]> {
+    const parts: { ref: PartRef; size: number }[] = [];
+    for (const ref of await this.#refsOf(save)) {
+      const size = await this.sizeOf(ref);
+      if (size !== undefined) parts.push({ ref, size });
+    }
+    return parts;
+  }
+
+  /** Whoever still waits for room is refused. Nothing is synced. */
+  async close(): Promise<void> {
+    await this.#budget.stop();
+    await this.#guard(() => this.#descriptors.dropAll(""));
+  }
+
+  async #start(): Promise<void> {
+    await this.#io.makeDirectory(this.#dir);
+    await this.#io.syncDirectory(dirname(this.#dir));
+    const links = new Map<number, SpillFile>();
+    for (const save of await this.listSaves()) {
+      const head = await this.#io.stat(`${this.#pathOf(save)}/head`);
+      this.#filesOf(save).headDirty = head !== undefined;
+      for (const ref of await this.#refsOf(save)) await this.#adopt(ref, links);
+    }
+  }
+
+  /** Counts a file of an earlier run. Which of its bytes are holes is not known: as if they were the last ones. */
+  async #adopt(ref: PartRef, links: Map<number, SpillFile>): Promise<void> {
+    const stat = await this.#io.stat(this.path(ref));
+    if (stat === undefined) return;
+    const files = this.#filesOf(ref.save);
+    const known = links.get(stat.ino);
+    if (known !== undefined) known.names += 1;
+    const file = known ?? new SpillFile(this.path(ref));
+    if (known === undefined)
+      this.#budget.add(file.written.add(0, Math.min(stat.size, stat.allocated)));
+    links.set(stat.ino, file);
+    files.parts.set(partName(ref), file);
+    files.unsynced.push(partName(ref));
+  }
+
+  async #refsOf(save: SaveId): Promise<PartRef[]> {
+    const names = await this.#guard(() => this.#io.list(this.#pathOf(save)).catch(noneIfMissing));
+    return names
+      .map((name) => parsePartName(name))
+      .filter((part) => part !== undefined)
+      .map((part) => ({ save, ...part }))
+      .sort((a, b) => a.partNumber - b.partNumber || a.rev - b.rev);
+  }
+
+  #pathOf(save: SaveId): string {
+    return `${this.#dir}/${save}`;
+  }
+
+  #filesOf(save: SaveId): SaveFiles {
+    const known = this.#saves.get(save);
+    if (known !== undefined) return known;
+    const files = new SaveFiles(this.#pathOf(save));
+    this.#saves.set(save, files);
+    return files;
+  }
+
+  #fileOf(ref: PartRef): SpillFile {
+    const files = this.#filesOf(ref.save);
+    const name = partName(ref);
+    const known = files.parts.get(name);
+    if (known !== undefined) return known;
+    const file = new SpillFile(this.path(ref));
+    files.parts.set(name, file);
+    files.namesDirty = true;
+    return file;
+  }
+
+  #forget(files: SaveFiles, name: string): void {
+    const file = files.parts.get(name);
+    if (file === undefined) return;
+    files.parts.delete(name);
+    files.unsynced = files.unsynced.filter((other) => other !== name);
+    file.names -= 1;
+    if (file.names === 0) this.#budget.free(file.written.bytes);
+  }
+
+  /** A name that a crash has left behind is nobody's. */
+  async #link(from: PartRef, to: PartRef): Promise<void> {
+    try {
+      await this.#io.link(this.path(from), this.path(to));
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw error;
+      await this.#io.unlink(this.path(to));
+      await this.#io.link(this.path(from), this.path(to));
+    }
+  }
+
+  #withHead(
+    save: SaveId,
+    options: { create: boolean },
+    task: (fd: number) => Promise<void>,
+  ): Promise<void> {
+    return this.#guard(async () => {
+      const fd = await this.#io.open(`${this.#pathOf(save)}/head`, options);
       try {
-        const line = Buffer.from(`${JSON.stringify(head)}\n`);
-        await this.#io.write(fd, line, 0);
-        await this.#io.truncate(fd, line.length);
+        await task(fd);
       } finally {
         await this.#io.close(fd);
       }
     });
   }
 
-  /** All of `data`. */
-  async write(ref: PartRef, offset: number, data: Uint8Array): Promise<void> {
-    await this.#with(ref, (fd) => this.#io.write(fd, data, offset));
-    this.#grow(ref, offset + data.length);
-    step("part.written");
-  }
-
-  /** Fills `into`; what lies behind the end of the file is zeros. */
-  async read(ref: PartRef, offset: number, into: Uint8Array): Promise<void> {
-    const count = await this.#with(ref, (fd) => this.#io.read(fd, into, offset));
-    into.fill(0, count);
-  }
-
-  /** Cuts, or fills up with zeros that take no room. */
-  async setSize(ref: PartRef, size: number): Promise<void> {
-    await this.#with(ref, (fd) => this.#io.truncate(fd, size));
-    const counted = this.#sizes.get(this.path(ref)) ?? 0;
-    if (counted > size) this.#shrink(ref, size);
-    else this.#sizes.set(this.path(ref), counted);
-  }
-
-  /** A second name for the same bytes, or a copy of them. */
-  async fork(from: PartRef, to: PartRef, how: "link" | "copy"): Promise<void> {
-    await this.#guard(() =>
-      how === "link"
-        ? this.#io.link(this.path(from), this.path(to))
-        : this.#io.copy(this.path(from), this.path(to)),
+  async #syncHead(save: SaveId, files: SaveFiles): Promise<void> {
+    if (!files.headDirty && !files.head.hasFailed) return;
+    files.headDirty = false;
+    await files.head.sync(() =>
+      this.#withHead(save, { create: false }, (fd) => this.#io.datasync(fd)),
     );
-    this.#newEntries.add(to.save);
-    const size = this.#sizes.get(this.path(from)) ?? 0;
-    this.#sizes.set(this.path(to), size);
-    this.#budget.add(size);
   }
 
-  async remove(ref: PartRef): Promise<void> {
-    const path = this.path(ref);
-    await this.#descriptors.drop(path);
-    await this.#guard(() => this.#io.unlink(path)).catch(ignoreMissing);
-    this.#forget(path);
+  async #syncPart(save: SaveId, files: SaveFiles, name: string): Promise<void> {
+    const path = `${this.#pathOf(save)}/${name}`;
+    const durable = files.parts.get(name)?.durable ?? new Durable(path);
+    await durable.sync(() =>
+      this.#descriptors.use(path, { create: false }, (fd) => this.#io.datasync(fd)),
+    );
   }
 
-  /** Everything of a save. */
-  async removeSave(save: SaveId): Promise<void> {
-    const prefix = join(this.#dir, save, "/");
-    await this.#descriptors.dropAll(prefix);
-    await this.#guard(() => this.#io.removeAll(join(this.#dir, save)));
-    for (const path of [...this.#sizes.keys()]) if (path.startsWith(prefix)) this.#forget(path);
-    this.#newEntries.delete(save);
-    step("spill.freed");
-  }
-
-  /**
-   * The parts survive a loss of power when this resolves.
-   * @throws `Io`; a file whose fsync has failed once fails for ever, since its bytes may be gone from the page cache.
-   */
-  async sync(save: SaveId, refs: readonly PartRef[]): Promise<void> {
-    await this.#guard(async () => {
-      await Promise.all(refs.map((ref) => this.#syncFile(ref)));
-      if (this.#newEntries.has(save) || refs.length > 0) {
-        await this.#io.syncDirectory(join(this.#dir, save));
-        await this.#io.syncDirectory(this.#dir);
-        this.#newEntries.delete(save);
-      }
-    });
-    step("spill.synced");
-  }
-
-  path(ref: PartRef): string {
-    return join(this.#dir, ref.save, `${String(ref.partNumber).padStart(5, "0")}.${ref.rev}`);
-  }
-
-  sizeOf(ref: PartRef): Promise<number | undefined> {
-    return this.#io.size(this.path(ref));
-  }
-
-  async listSaves(): Promise<SaveId[]> {
-    return (await this.#io.list(this.#dir))
-      .filter((name) => /^[0-9a-f]{16}$/.test(name))
-      .map(toSaveId);
-  }
-
-  /** Spill files of a save; empty when it has none. */
-  async listParts(save: SaveId): Promise<{ ref: PartRef; size: number }[]> {
-    const names = await this.#io.list(join(this.#dir, save)).catch((error: unknown) => {
-      if (errnoOf(error) === "ENOENT") return [];
-      throw error;
-    });
-    const parts: { ref: PartRef; size: number }[] = [];
-    for (const name of names.sort()) {
-      const match = /^(\d{5})\.(\d+)$/.exec(name);
-      if (match === null) continue;
-      const ref = {
-        save,
-        partNumber: toPartNumber(Number(match[1])),
-        rev: toRev(Number(match[2])),
-      };
-      parts.push({ ref, size: (await this.sizeOf(ref)) ?? 0 });
+  async #syncNames(save: SaveId, files: SaveFiles): Promise<void> {
+    if (files.namesDirty || files.directory.hasFailed) {
+      files.namesDirty = false;
+      await files.directory.sync(() => this.#io.syncDirectory(this.#pathOf(save)));
     }
-    return parts;
-  }
-
-  async close(): Promise<void> {
-    await this.#descriptors.dropAll("");
-  }
-
-  async #count(save: SaveId): Promise<void> {
-    for (const { ref, size } of await this.listParts(save)) {
-      this.#sizes.set(this.path(ref), size);
-      this.#budget.add(size);
+    if (files.isNew) {
+      await this.#directory.sync(() => this.#io.syncDirectory(this.#dir));
+      files.isNew = false;
     }
   }
 
-  #grow(ref: PartRef, end: number): void {
-    const path = this.path(ref);
-    const before = this.#sizes.get(path);
-    if (before === undefined) this.#newEntries.add(ref.save);
-    if (end <= (before ?? -1)) return;
-    this.#budget.add(end - (before ?? 0));
-    this.#sizes.set(path, end);
+  #guard<T>(task: () => Promise<T>): Promise<T> {
+    return guard(this.#dir, task);
   }
+}
 
-  #shrink(ref: PartRef, size: number): void {
-    const path = this.path(ref);
-    this.#budget.free((this.#sizes.get(path) ?? 0) - size);
-    this.#sizes.set(path, size);
-  }
-
-  #forget(path: string): void {
-    this.#budget.free(this.#sizes.get(path) ?? 0);
-    this.#sizes.delete(path);
-    this.#lost.delete(path);
-  }
-
-  async #syncFile(ref: PartRef): Promise<void> {
-    const path = this.path(ref);
-    if (this.#lost.has(path))
-      throw new KodomountError("Io", `The disk has lost what was written to ${path}`);
-    try {
-      await this.#descriptors.use(path, (fd) => this.#io.datasync(fd));
-    } catch (error) {
-      this.#lost.add(path);
-      throw error;
-    }
-  }
-
-  #with<T>(ref: PartRef, task: (fd: number) => Promise<T>): Promise<T> {
-    return this.#guard(() => this.#descriptors.use(this.path(ref), task));
-  }
-
-  /** What the disk says, in our words. */
-  async #guard<T>(task: () => Promise<T>): Promise<T> {
-    try {
-      return await task();
-    } catch (error) {
-      if (error instanceof KodomountError) throw error;
-      const code = errnoOf(error);
-      invariant(code !== undefined, `the spill fails with an errno: ${String(error)}`);
-      if (code === "ENOSPC" || code === "EDQUOT")
-        throw new KodomountError(
-          "NoSpace",
-          `The disk of the spill directory ${this.#dir} is full`,
-          { cause: error },
-        );
-      throw new KodomountError("Io", `The spill directory ${this.#dir} fails with ${code}`, {
-        cause: error,
-      });
-    }
-  }
+/** Waits for all of them even when one fails: nothing goes on behind the caller's back. */
+async function allOf(tasks: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(tasks))
+    if (result.status === "rejected") throw result.reason;
 }
 
 /** A file that is gone is removed. */
 function ignoreMissing(error: unknown): void {
-  if (!(error instanceof KodomountError) || errnoOf(error.cause) !== "ENOENT") throw error;
+  if (errnoOf(error) !== "ENOENT") throw error;
+}
+
+/** A directory that is not there has nothing in it. */
+function noneIfMissing(error: unknown): string[] {
+  if (errnoOf(error) !== "ENOENT") throw error;
+  return [];
 }

@@ -111,9 +111,12 @@ describe("Catalog.apply", () => {
           { sync: size % 7 === 0 },
         ),
       );
+    writes.push(
+      catalog.apply([{ put: "save", record: { ...SAVE_RECORD, size: 51 } }], { sync: false }),
+    );
     await Promise.all(writes);
     const { saves, parts } = await catalog.contents();
-    expect(saves.map(({ size }) => size)).toEqual([50]);
+    expect(saves.map(({ size }) => size)).toEqual([51]);
     expect(parts).toEqual([]);
   });
 

@@ -194,7 +194,7 @@ describe("LevelDB's log", () => {
     expect((await catalog.contents()).saves).toHaveLength(1);
   });
 
-  test.each(["cut", "zeros", "noise"])(
+  test.each(["cut", "zeros", "noise", "a hole"])(
     "a tail that a loss of power has left as %s is not damage: what was synced is there",
     async (tail) => {
       await using fixture = await Fixture.create();
@@ -206,6 +206,7 @@ describe("LevelDB's log", () => {
       const torn = Buffer.from(log);
       if (tail === "zeros") torn.fill(0, end);
       if (tail === "noise") torn.fill("noise", end);
+      if (tail === "a hole") torn.fill(0, end, end + 3);
       await writeFile(path, tail === "cut" ? log.subarray(0, end) : torn);
       const catalog = await fixture.open();
       expect(catalog.cleanStop).toBe(false);
