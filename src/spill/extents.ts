@@ -9,14 +9,6 @@ export class Extents {
     return this.#bytes;
   }
 
-  /** The same bytes, for a copy of the file. */
-  clone(): Extents {
-    const clone = new Extents();
-    for (const { start, end } of this.#extents) clone.#extents.push({ start, end });
-    clone.#bytes = this.#bytes;
-    return clone;
-  }
-
   /** Notes that [start, end) was written; returns how many of these bytes had not been. */
   add(start: number, end: number): number {
     if (end <= start) return 0;

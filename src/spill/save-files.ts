@@ -14,11 +14,10 @@ export interface PartRef {
 /** A file on the disk, under one name or more: hard links count once. */
 export class SpillFile {
   names = 1;
-  readonly written: Extents;
+  readonly written = new Extents();
   readonly durable: Durable;
 
-  constructor(path: string, written: Extents = new Extents()) {
-    this.written = written;
+  constructor(path: string) {
     this.durable = new Durable(path);
   }
 }

@@ -119,16 +119,13 @@ export class Spill {
     await this.#guard(() =>
       how === "link" ? this.#link(from, to) : this.#io.copy(this.path(from), this.path(to)),
     );
-    const source = this.#fileOf(from);
     const files = this.#filesOf(to.save);
     files.namesDirty = true;
     if (how === "link") {
-      source.names += 1;
-      files.parts.set(partName(to), source);
-    } else {
-      files.parts.set(partName(to), new SpillFile(this.path(to), source.written.clone()));
-      this.#budget.add(source.written.bytes);
-    }
+      const shared = this.#fileOf(from);
+      shared.names += 1;
+      files.parts.set(partName(to), shared);
+    } else files.parts.set(partName(to), await this.#count(to));
   }
 
   /** A part that is not there is removed. */
@@ -221,19 +218,26 @@ export class Spill {
     }
   }
 
-  /** Counts a file of an earlier run. Which of its bytes are holes is not known: as if they were the last ones. */
+  /** Notes a file of an earlier run. */
   async #adopt(ref: PartRef, links: Map<number, SpillFile>): Promise<void> {
     const stat = await this.#io.stat(this.path(ref));
     if (stat === undefined) return;
-    const files = this.#filesOf(ref.save);
     const known = links.get(stat.ino);
     if (known !== undefined) known.names += 1;
-    const file = known ?? new SpillFile(this.path(ref));
-    if (known === undefined)
-      this.#budget.add(file.written.add(0, Math.min(stat.size, stat.allocated)));
+    const file = known ?? (await this.#count(ref));
     links.set(stat.ino, file);
+    const files = this.#filesOf(ref.save);
     files.parts.set(partName(ref), file);
     files.unsynced.push(partName(ref));
+  }
+
+  /** A file that is there, counted as the disk does: a copy has fewer holes. Where they are is not known: at the end. */
+  async #count(ref: PartRef): Promise<SpillFile> {
+    const stat = await this.#guard(() => this.#io.stat(this.path(ref)));
+    const file = new SpillFile(this.path(ref));
+    if (stat !== undefined)
+      this.#budget.add(file.written.add(0, Math.min(stat.size, stat.allocated)));
+    return file;
   }
 
   async #refsOf(save: SaveId): Promise<PartRef[]> {
