@@ -35,14 +35,23 @@ async function main([what = "", ...rest]: string[]): Promise<number> {
     return 2;
   }
   const run = await startRun();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, killRunning);
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    killRunning();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  const parts = [
+    ...plan.checks.map((name) => () => runCheck(name)),
+    ...plan.levels.map((level) => () => runLevel(level, plan, run)),
+  ];
   let total = NOTHING;
   try {
-    for (const name of plan.checks) total = addTallies(total, await runCheck(name));
-    for (const level of plan.levels) total = addTallies(total, await runLevel(level, plan, run));
+    for (const part of parts) if (!stopped) total = addTallies(total, await part());
   } finally {
     await removeTempDir(run);
   }
+  if (stopped) total = addTallies(total, { ...NOTHING, failed: ["ended by a signal"] });
   report(total);
   return isGood(total) ? 0 : 1;
 }

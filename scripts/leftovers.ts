@@ -13,8 +13,8 @@ export interface Run {
   readonly mark: string;
 }
 
-/** Caches of the tools, not of ours. */
-const TOLERATED = /^(tsx-|node-compile-cache|vitest|ssr$|v8-)/;
+/** Caches of tsx, Node and vitest (which names its own by 21 random letters), not of ours. */
+const TOLERATED = /^(tsx-.*|node-compile-cache|[\w-]{21})$/;
 
 /**
  * Names what is left of the run and removes it. Processes get two seconds to end by themselves: an orderly end takes a

@@ -12,7 +12,7 @@ function level(name: string, options: { timeoutMs: number; parallel: boolean }) 
       name,
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: options.timeoutMs,
-      hookTimeout: 60_000,
+      hookTimeout: options.timeoutMs,
       fileParallelism: options.parallel,
     },
   };
