@@ -8,18 +8,14 @@ import { describe, errnoOf, KodomountError, toError } from "../base/mod.ts";
 export async function openFailure(dir: string, error: unknown): Promise<KodomountError> {
   if (error instanceof KodomountError) return isDamage(error) ? corrupt(dir, error) : error;
   const cause = toError(error).cause;
-  switch (errnoOf(cause)) {
-    case "LEVEL_LOCKED":
-      return inUse(dir, await lockHolder(dir), error);
-    case "LEVEL_CORRUPTION":
-      return corrupt(dir, error);
-    default:
-      return new KodomountError(
-        "Config",
-        `The state directory ${dir} cannot be opened: ${describe(cause ?? error)}`,
-        { cause: error },
-      );
-  }
+  const code = errnoOf(cause);
+  if (code === "LEVEL_LOCKED") return inUse(dir, await lockHolder(dir), error);
+  if (code === "LEVEL_CORRUPTION") return corrupt(dir, error);
+  return new KodomountError(
+    "Config",
+    `The state directory ${dir} cannot be opened: ${describe(cause ?? error)}`,
+    { cause: error },
+  );
 }
 
 /** The error for a catalog that somebody else has open; `holder` is a process, if it is known. */

@@ -19,7 +19,11 @@ import { check } from "../support/seed.ts";
 /** Any text, also with characters beyond the first plane, quotes and control characters. */
 const text = fc.string({ unit: "binary", maxLength: 40 });
 const hex = (digits: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
+  fc.string({
+    unit: fc.constantFrom(..."0123456789abcdef".split("")),
+    minLength: digits,
+    maxLength: digits,
+  });
 const size = fc.maxSafeNat();
 const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
 const code = fc.constantFrom(...CODES);
