@@ -5,16 +5,29 @@ import { codeOf, KodomountError } from "../base/mod.ts";
 import { ControlClient } from "../control/mod.ts";
 import type { Context } from "./context.ts";
 import { canonical, isAlive, type RegistryEntry } from "./registry.ts";
+import { EXIT_FAILED, report } from "./terminal.ts";
 
 export interface FoundMount {
   readonly entry: RegistryEntry;
   readonly client: ControlClient;
 }
 
-/** All mounts of this user, or the one at `dir`. @throws `Config` when nothing is mounted there. */
+/**
+ * The mount at `dir`, or all of this user that answer. One that does not is named, and the command fails at its end: what
+ * it holds is not known.
+ */
 export async function findMounts(context: Context, dir: string | undefined): Promise<FoundMount[]> {
   if (dir !== undefined) return [await mountAt(context, dir)];
-  return (await living(context)).map(toFound);
+  const found: FoundMount[] = [];
+  for (const entry of await context.registry.list()) {
+    try {
+      found.push(await mountAt(context, entry.dir));
+    } catch (error) {
+      report(context.terminal, error, false);
+      context.exitCode = EXIT_FAILED;
+    }
+  }
+  return found;
 }
 
 /** The mount at exactly `dir`. @throws `NotFound` when none was made there, `Stale` when its process has died. */
@@ -27,26 +40,30 @@ export async function mountAt(context: Context, dir: string): Promise<FoundMount
       `${at} is not mounted by kodomount; 'kodomount status' lists what is`,
     );
   const found = toFound(entry);
-  if ((await isAlive(entry.pid)) && (await answers(found.client))) return found;
-  throw new KodomountError(
+  if (!(await isAlive(entry.pid))) throw died(at);
+  try {
+    // A number may be another process's by now: only the socket tells.
+    await found.client.status();
+    return found;
+  } catch (error) {
+    if (codeOf(error) === "Stale") throw died(at);
+    if (codeOf(error) === "TimedOut") throw hangs(entry);
+    throw error;
+  }
+}
+
+function died(dir: string): KodomountError {
+  return new KodomountError(
     "Stale",
-    `The process of the mount at ${at} has died: 'kodomount mount' again goes on where it stopped, 'kodomount unmount' cleans up`,
+    `The process of the mount at ${dir} has died: 'kodomount mount' again goes on where it stopped, 'kodomount unmount' cleans up`,
   );
 }
 
-async function living({ registry }: Context): Promise<RegistryEntry[]> {
-  return (await registry.list()).filter(({ alive }) => alive);
-}
-
-/** A number may be another process's by now: only the socket tells. */
-async function answers(client: ControlClient): Promise<boolean> {
-  try {
-    await client.status();
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "Stale") return false;
-    throw error;
-  }
+function hangs({ dir, pid }: RegistryEntry): KodomountError {
+  return new KodomountError(
+    "TimedOut",
+    `The process of the mount at ${dir} (${pid}) does not answer; killing it loses nothing that was closed, and 'kodomount mount' again goes on where it stopped`,
+  );
 }
 
 /** The mount that holds `file`, and its path below the mount point ("" for the mount point). @throws `NotFound`. */
@@ -56,10 +73,10 @@ export async function mountOf(
 ): Promise<FoundMount & { below: string }> {
   const at = await canonical(path.resolve(context.around.cwd, file));
   const named = path.resolve(context.around.cwd, file);
-  for (const entry of (await living(context)).sort((a, b) => b.dir.length - a.dir.length))
+  for (const entry of (await context.registry.list()).sort((a, b) => b.dir.length - a.dir.length))
     for (const each of [at, named])
       if (each === entry.dir || each.startsWith(`${entry.dir}/`))
-        return { ...toFound(entry), below: path.relative(entry.dir, each) };
+        return { ...(await mountAt(context, entry.dir)), below: path.relative(entry.dir, each) };
   throw new KodomountError(
     "NotFound",
     `${at} is not in a mount of kodomount; 'kodomount status' lists what is mounted`,

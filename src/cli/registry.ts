@@ -57,12 +57,12 @@ export class Registry {
    * All entries by directory, of living processes and of those that died without a word: what these left is cleaned up
    * by `mount` and `unmount`, and worth a word until then.
    */
-  async list(): Promise<(RegistryEntry & { readonly alive: boolean })[]> {
+  async list(): Promise<RegistryEntry[]> {
     const names = (await namesIn(this.#directory)).filter((each) => each.endsWith(".json"));
-    const entries: (RegistryEntry & { readonly alive: boolean })[] = [];
+    const entries: RegistryEntry[] = [];
     for (const name of names) {
       const entry = await readEntry(path.join(this.#directory, name));
-      if (entry !== undefined) entries.push({ ...entry, alive: await isAlive(entry.pid) });
+      if (entry !== undefined) entries.push(entry);
     }
     return entries.sort((a, b) => (a.dir < b.dir ? -1 : 1));
   }

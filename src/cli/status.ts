@@ -2,11 +2,9 @@
 
 import { Command } from "commander";
 import { systemClock } from "../base/mod.ts";
-import type { MountStatus } from "../control/mod.ts";
 import type { Context } from "./context.ts";
-import { mountAt } from "./find-mount.ts";
+import { findMounts } from "./find-mount.ts";
 import { showStatus } from "./show.ts";
-import { EXIT_FAILED, report } from "./terminal.ts";
 
 /** The command. */
 export function statusCommand(context: Context): Command {
@@ -17,25 +15,11 @@ export function statusCommand(context: Context): Command {
     .option("--json", "for programs: one object with DIR, else an array")
     .action(async (dir: string | undefined, { json }: { json?: boolean }) => {
       const { terminal } = context;
-      const statuses = await collect(context, dir);
+      const mounts = await findMounts(context, dir);
+      const statuses = await Promise.all(mounts.map(({ client }) => client.status()));
       if (json === true)
         return terminal.out(`${JSON.stringify(dir === undefined ? statuses : statuses[0])}\n`);
       if (statuses.length === 0 && context.exitCode === 0) terminal.out("Nothing is mounted\n");
       terminal.out(statuses.map((status) => showStatus(status, systemClock.now())).join("\n"));
     });
-}
-
-/** One mount that does not answer must not hide the others. */
-async function collect(context: Context, dir: string | undefined): Promise<MountStatus[]> {
-  if (dir !== undefined) return [await (await mountAt(context, dir)).client.status()];
-  const statuses: MountStatus[] = [];
-  for (const { dir: at } of await context.registry.list()) {
-    try {
-      statuses.push(await (await mountAt(context, at)).client.status());
-    } catch (error) {
-      report(context.terminal, error, false);
-      context.exitCode = EXIT_FAILED;
-    }
-  }
-  return statuses;
 }

@@ -59,7 +59,7 @@ export class ControlClient {
   }
 
   async #ask<T>(method: string, target: string, body?: object): Promise<T> {
-    const response = await this.#send({ method, target, body, timeoutMs: ANSWER_MS });
+    const response = await this.#send({ method, target, body });
     let text = "";
     for await (const chunk of response.setEncoding("utf8")) text += chunk;
     const answer: unknown = parseLine(text);
@@ -93,14 +93,14 @@ export class ControlClient {
     throw died(undefined);
   }
 
+  /** The answer's head comes at once, whatever its body waits for: `TimedOut` means that the process hangs. */
   #send(request: {
     method: string;
     target: string;
     body?: object | undefined;
     signal?: AbortSignal;
-    timeoutMs?: number;
   }): Promise<IncomingMessage> {
-    const { method, target, body, signal, timeoutMs } = request;
+    const { method, target, body, signal } = request;
     return withSocketPath(
       this.#socket,
       (socketPath) =>
@@ -113,13 +113,15 @@ export class ControlClient {
             agent: false,
             ...(signal && { signal }),
           };
-          const sent = httpRequest(options, resolve);
-          if (timeoutMs !== undefined)
-            sent.setTimeout(timeoutMs, () =>
-              sent.destroy(
-                new KodomountError("TimedOut", "The mount's process does not answer: it hangs"),
-              ),
-            );
+          const sent = httpRequest(options, (response) => {
+            sent.setTimeout(0);
+            resolve(response);
+          });
+          sent.setTimeout(ANSWER_MS, () =>
+            sent.destroy(
+              new KodomountError("TimedOut", "The mount's process does not answer: it hangs"),
+            ),
+          );
           sent.once("error", (error) =>
             reject(error instanceof KodomountError ? error : notReached(error)),
           );

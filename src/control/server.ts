@@ -155,6 +155,7 @@ async function stream<Result>(
   } catch (error) {
     send({ error: toRemote(error) });
   }
+  if (gone.signal.aborted) return;
   // Sent, or the client is gone: what ends after this may close the connection.
   await new Promise<void>((resolve) => {
     response.once("close", resolve);

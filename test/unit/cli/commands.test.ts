@@ -82,7 +82,9 @@ describe("a dead mount", () => {
     const { code, out, err } = await world.kodomount(["status"]);
     expect({ code, err }).toEqual({ code: 1, err: sentence });
     expect(out).toContain(`s3://models/team/a at ${other.dir}`);
-    expect((await world.kodomount(["wait"])).code).toBe(0);
+    // What it holds is not known, so nobody can say that all is in the bucket.
+    expect(await world.kodomount(["wait"])).toEqual({ code: 1, out: "", err: sentence });
+    expect((await world.kodomount(["uploads"])).err).toBe(sentence);
   });
 
   it("is cleaned up after by unmount, which cannot know that everything is in the bucket", async () => {

@@ -1,11 +1,15 @@
 // The registry of living mounts, and how a directory is named in it.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/base/mod.ts";
 import {
   canonical,
+  isAlive,
   Registry,
   type RegistryEntry,
   registryDirectory,
@@ -45,15 +49,6 @@ describe("Registry", () => {
     expect((await stat(path.join(base, "run"))).mode & 0o777).toBe(0o700);
   });
 
-  it("tells living processes from dead ones", async () => {
-    await registry.add(entry({ dir: "/mnt/dead", pid: DEAD_PID }));
-    await registry.add(entry());
-    expect((await registry.list()).map(({ dir, alive }) => [dir, alive])).toEqual([
-      ["/mnt/a", true],
-      ["/mnt/dead", false],
-    ]);
-  });
-
   it("replaces the entry of a dead process, which then cannot remove the new one", async () => {
     const dead = entry({ pid: DEAD_PID });
     await registry.add(dead);
@@ -72,7 +67,7 @@ describe("Registry", () => {
       ["z.json", "null"],
     ] as const)
       await writeFile(path.join(base, "run", name), text);
-    expect(await registry.list()).toEqual([{ ...entry(), alive: true }]);
+    expect(await registry.list()).toEqual([entry()]);
   });
 
   it("is empty where there is none", async () => {
@@ -101,5 +96,27 @@ describe("canonical", () => {
     expect(await canonical(path.join(base, "link"))).toBe(real);
     expect(await canonical("/no/such/place/")).toBe("/no/such/place");
     expect(await canonical("/")).toBe("/");
+  });
+});
+
+describe("isAlive", () => {
+  it("tells this process from one that is not there", async () => {
+    expect(await isAlive(process.pid)).toBe(true);
+    expect(await isAlive(DEAD_PID)).toBe(false);
+  });
+
+  it("takes what is dead and was not waited for as dead", async () => {
+    // The shell does not wait for its child, which so keeps its number.
+    const shell = spawn("sh", ["-c", "true & echo $!; exec sleep 600"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    try {
+      const [line] = await once(shell.stdout, "data");
+      const pid = Number(String(line));
+      while (await isAlive(pid)) await systemClock.sleep(5);
+    } finally {
+      shell.kill("SIGKILL");
+      await once(shell, "exit");
+    }
   });
 });
