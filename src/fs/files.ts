@@ -194,7 +194,7 @@ export class Files {
     const current = await this.#view.current(node, signal);
     if (current.kind === "save" && current.save === node.save) {
       if (current.save.record.state.kind === "open")
-        return this.#change(node, signal, (save) => save.content.truncate(0));
+        return await this.#change(node, signal, (save) => save.content.truncate(0));
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;
@@ -337,7 +337,7 @@ export class Files {
       using _ = await node.mutex.acquire();
       node.save = undefined;
       node.killed = false;
-      return publisher.interrupt(save);
+      return await publisher.interrupt(save);
     }
     await this.#close(node, save);
   }

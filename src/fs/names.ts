@@ -15,7 +15,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../model/mod.ts";
-import type { Save } from "../publish/mod.ts";
+import type { Content, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
@@ -391,9 +391,6 @@ function keyOf(place: Place, kind: "file" | "directory"): Key {
     : childKey(place.parent.key, place.name);
 }
 
-async function fetchBase(
-  content: import("../publish/mod.ts").Content,
-  signal: AbortSignal,
-): Promise<void> {
+async function fetchBase(content: Content, signal: AbortSignal): Promise<void> {
   for (const partNumber of content.partNumbers()) await content.materialize(partNumber, signal);
 }

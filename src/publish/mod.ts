@@ -1,6 +1,6 @@
 // Door of `publish`: decides what must be done so that the bucket becomes what was promised, and does it once.
 
-export { Content, type ReadBase } from "./content.ts";
+export { Content } from "./content.ts";
 export type { ObjectChange, OnObjectChanged } from "./engine.ts";
 export type { Origin, Publisher } from "./publisher.ts";
 export { Save } from "./save.ts";
