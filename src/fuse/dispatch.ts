@@ -1,0 +1,254 @@
+// Which operation answers which request: decode, call the filesystem, encode. No decision is made here.
+//
+// ENOSYS is for ever: the kernel remembers it for the life of the connection, also over a take-over, and answers by itself
+// from then on. So it is given only where the kernel's own answer is the one that we want; what a later version may want
+// to answer gets EOPNOTSUPP, which programs take in the same way.
+
+import { constants } from "node:os";
+import type { Closing, Filesystem, Request } from "../fs/mod.ts";
+import type { Ino } from "../model/mod.ts";
+import {
+  decodeCreate,
+  decodeFallocate,
+  decodeFsyncFlags,
+  decodeHandle,
+  decodeLseek,
+  decodeMode,
+  decodeName,
+  decodeNames,
+  decodeOpen,
+  decodeRead,
+  decodeRename,
+  decodeRename2,
+  decodeSetattr,
+  decodeWrite,
+} from "./decode.ts";
+import {
+  encodeAttr,
+  encodeCreated,
+  encodeDirectory,
+  encodeDirectoryOpened,
+  encodeEntry,
+  encodeOpened,
+  encodeSought,
+  encodeStatFs,
+  encodeWritten,
+} from "./encode.ts";
+import { FSYNC_DATA_ONLY, Opcode, SEEK_DATA, SEEK_HOLE, Size } from "./layout.ts";
+
+const { errno } = constants;
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+
+/** What the operations need beside the request. */
+export interface Context {
+  readonly filesystem: Filesystem;
+  /** What is known of thread `pid`, which closes the file `ino`. */
+  findClosing(pid: number, ino: Ino): Promise<Closing>;
+}
+
+export interface Call {
+  readonly request: Request;
+  /** The inode that the operation is about; for names, their directory. */
+  readonly ino: Ino;
+  readonly body: Buffer;
+}
+
+/** The payload of the reply, or a positive errno. */
+export type Answer = Uint8Array | number;
+type Operation = (context: Context, call: Call) => Promise<Answer>;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
+  [Opcode.LOOKUP, lookup],
+  [Opcode.GETATTR, getattr],
+  [Opcode.SETATTR, setattr],
+  [Opcode.READLINK, readlink],
+  [Opcode.SYMLINK, symlink],
+  [Opcode.MKNOD, mknod],
+  [Opcode.MKDIR, mkdir],
+  [Opcode.UNLINK, unlink],
+  [Opcode.RMDIR, rmdir],
+  [Opcode.RENAME, rename],
+  [Opcode.RENAME2, rename2],
+  [Opcode.LINK, refuse(errno.EPERM)],
+  [Opcode.OPEN, open],
+  [Opcode.CREATE, create],
+  [Opcode.READ, read],
+  [Opcode.WRITE, write],
+  [Opcode.FLUSH, flush],
+  [Opcode.RELEASE, release],
+  [Opcode.FSYNC, fsync],
+  [Opcode.FALLOCATE, fallocate],
+  [Opcode.LSEEK, lseek],
+  [Opcode.OPENDIR, opendir],
+  [Opcode.READDIR, readdir],
+  [Opcode.RELEASEDIR, releasedir],
+  [Opcode.FSYNCDIR, fsyncdir],
+  [Opcode.STATFS, statfs],
+  [Opcode.DESTROY, refuse(0)],
+  [Opcode.IOCTL, refuse(errno.ENOTTY)],
+  [Opcode.SETXATTR, refuse(errno.EOPNOTSUPP)],
+  [Opcode.GETXATTR, refuse(errno.EOPNOTSUPP)],
+  [Opcode.LISTXATTR, refuse(errno.EOPNOTSUPP)],
+  [Opcode.REMOVEXATTR, refuse(errno.EOPNOTSUPP)],
+  // The kernel then copies by reading and writing.
+  [Opcode.COPY_FILE_RANGE, refuse(errno.EOPNOTSUPP)],
+  [Opcode.COPY_FILE_RANGE_64, refuse(errno.EOPNOTSUPP)],
+  [Opcode.TMPFILE, refuse(errno.EOPNOTSUPP)],
+  [Opcode.SYNCFS, refuse(errno.EOPNOTSUPP)],
+  // With default_permissions the kernel checks by itself; it asks with GETATTR when there is no STATX.
+  [Opcode.ACCESS, refuse(errno.ENOSYS)],
+  [Opcode.STATX, refuse(errno.ENOSYS)],
+  [Opcode.POLL, refuse(errno.ENOSYS)],
+  [Opcode.BMAP, refuse(errno.ENOSYS)],
+]);
+
+/** The operation of an opcode, or undefined when we do not know it. */
+export function findOperation(opcode: number): Operation | undefined {
+  return OPERATIONS.get(opcode);
+}
+
+function refuse(code: number): Operation {
+  return () => Promise.resolve(code);
+}
+
+async function lookup({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  return encodeEntry((await filesystem.lookup(request, ino, decodeName(body, 0))).stat);
+}
+
+async function getattr({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {
+  return encodeAttr(await filesystem.getattr(request, ino));
+}
+
+async function setattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  return encodeAttr(await filesystem.setattr(request, ino, decodeSetattr(body)));
+}
+
+async function readlink({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {
+  return Buffer.from(await filesystem.readlink(request, ino));
+}
+
+async function symlink({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const [name = NOTHING, target = NOTHING] = decodeNames(body, 0, 2);
+  return encodeEntry((await filesystem.symlink(request, ino, name, target)).stat);
+}
+
+async function mknod({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const name = decodeName(body, Size.MKNOD_IN);
+  return encodeEntry((await filesystem.mknod(request, ino, name, decodeMode(body))).stat);
+}
+
+async function mkdir({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const name = decodeName(body, Size.MKDIR_IN);
+  return encodeEntry((await filesystem.mkdir(request, ino, name, decodeMode(body))).stat);
+}
+
+async function unlink({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  await filesystem.unlink(request, ino, decodeName(body, 0));
+  return NOTHING;
+}
+
+async function rmdir({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  await filesystem.rmdir(request, ino, decodeName(body, 0));
+  return NOTHING;
+}
+
+async function rename({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { from, to, flags } = decodeRename(body, ino);
+  await filesystem.rename(request, from, to, flags);
+  return NOTHING;
+}
+
+async function rename2({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { from, to, flags } = decodeRename2(body, ino);
+  await filesystem.rename(request, from, to, flags);
+  return NOTHING;
+}
+
+async function open({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { flags, killPrivileges } = decodeOpen(body);
+  if (killPrivileges) await clearPrivileges(filesystem, request, ino);
+  return encodeOpened(await filesystem.open(request, ino, flags), flags.write);
+}
+
+async function create({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { name, mode, flags } = decodeCreate(body);
+  const { stat, opened } = await filesystem.create(request, ino, name, { mode, flags });
+  return encodeCreated(stat, opened, flags.write);
+}
+
+async function read({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { handle, offset, length } = decodeRead(body);
+  return filesystem.read(request, handle, offset, length);
+}
+
+async function write({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { handle, offset, data, killPrivileges } = decodeWrite(body);
+  if (killPrivileges) await clearPrivileges(filesystem, request, ino);
+  await filesystem.write(request, handle, offset, data);
+  return encodeWritten(data.length);
+}
+
+async function flush(context: Context, { request, ino, body }: Call): Promise<Answer> {
+  const closing = await context.findClosing(request.caller.pid, ino);
+  await context.filesystem.flush(request, decodeHandle(body), closing);
+  return NOTHING;
+}
+
+async function release({ filesystem }: Context, { body }: Call): Promise<Answer> {
+  await filesystem.release(decodeHandle(body));
+  return NOTHING;
+}
+
+async function fsync({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const dataOnly = (decodeFsyncFlags(body) & FSYNC_DATA_ONLY) !== 0;
+  await filesystem.fsync(request, decodeHandle(body), dataOnly);
+  return NOTHING;
+}
+
+async function fallocate({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { handle, mode, range } = decodeFallocate(body);
+  await filesystem.fallocate(request, handle, mode, range);
+  return NOTHING;
+}
+
+/** All of a file is data up to its end: what the kernel would say as well, but would never ask about again. */
+async function lseek({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { offset, whence } = decodeLseek(body);
+  if (whence !== SEEK_DATA && whence !== SEEK_HOLE) return errno.EINVAL;
+  const { size } = await filesystem.getattr(request, ino);
+  if (offset < 0n || offset >= BigInt(size)) return errno.ENXIO;
+  return encodeSought(whence === SEEK_DATA ? Number(offset) : size);
+}
+
+async function opendir({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {
+  return encodeDirectoryOpened(await filesystem.opendir(request, ino));
+}
+
+async function readdir({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { handle, offset: cookie, length } = decodeRead(body);
+  return encodeDirectory(await filesystem.readdir(request, handle, cookie), length);
+}
+
+async function releasedir({ filesystem }: Context, { body }: Call): Promise<Answer> {
+  await filesystem.releasedir(decodeHandle(body));
+  return NOTHING;
+}
+
+async function fsyncdir({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {
+  await filesystem.fsyncdir(request, ino);
+  return NOTHING;
+}
+
+async function statfs({ filesystem }: Context, { request }: Call): Promise<Answer> {
+  return encodeStatFs(await filesystem.statfs(request));
+}
+
+/** The kernel asks for it with each write of who is not root, so first look whether there is something to clear. */
+async function clearPrivileges(filesystem: Filesystem, request: Request, ino: Ino): Promise<void> {
+  const { mode } = await filesystem.getattr(request, ino);
+  if ((mode & (S_ISUID | S_ISGID)) === 0) return;
+  await filesystem.setattr(request, ino, { killPrivileges: true });
+}
