@@ -20,10 +20,10 @@ export interface Attributes {
 export type PartialAttributes = { readonly [K in keyof Attributes]?: Attributes[K] | undefined };
 
 /** Names as rclone and s3fs write them, so that other tools read ours and we theirs. */
-export const META_MODE = "mode";
-export const META_UID = "uid";
-export const META_GID = "gid";
-export const META_MTIME = "mtime";
+const META_MODE = "mode";
+const META_UID = "uid";
+const META_GID = "gid";
+const META_MTIME = "mtime";
 /** Which save made the object: how we know our own work again. */
 export const META_SAVE = "kodomount-save";
 

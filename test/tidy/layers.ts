@@ -39,7 +39,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages of others, each imported by its owner only. */
-export const OWNERS: readonly { package: RegExp; owner: string }[] = [
+const OWNERS: readonly { package: RegExp; owner: string }[] = [
   { package: /^(commander|pino)$/, owner: "cli" },
   { package: /^zod$/, owner: "config" },
   { package: /^lru-cache$/, owner: "load" },

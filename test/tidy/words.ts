@@ -15,7 +15,7 @@ export interface BannedWord {
 // Split, so that this file does not accuse itself.
 const word = (...parts: string[]): string => parts.join("");
 
-export const BANNED: readonly BannedWord[] = [
+const BANNED: readonly BannedWord[] = [
   {
     pattern: new RegExp(`\\b(?:test|it|describe)\\.${word("on", "ly")}\\(`),
     why: "runs nothing but one test",
