@@ -33,7 +33,7 @@ export class Fields {
   }
 
   /** Any finite number that is at least `min`. */
-  number(field: string, min = Number.NEGATIVE_INFINITY): number {
+  number(field: string, min: number = Number.NEGATIVE_INFINITY): number {
     const value = this.#fields[field];
     if (typeof value !== "number" || !Number.isFinite(value) || value < min)
       throw this.#malformed(field, `must be a number >= ${min}`);

@@ -76,19 +76,19 @@ export const UNIQUE_RESENT: bigint = 1n << 63n;
 
 /** `valid` of SETATTR. FH, LOCKOWNER and CTIME tell us nothing that we use. */
 export const Fattr = {
-  MODE: 1 << 0,
-  UID: 1 << 1,
-  GID: 1 << 2,
-  SIZE: 1 << 3,
-  ATIME: 1 << 4,
-  MTIME: 1 << 5,
-  ATIME_NOW: 1 << 7,
-  MTIME_NOW: 1 << 8,
-  KILL_SUIDGID: 1 << 11,
+  MODE: 0x1,
+  UID: 0x2,
+  GID: 0x4,
+  SIZE: 0x8,
+  ATIME: 0x10,
+  MTIME: 0x20,
+  ATIME_NOW: 0x80,
+  MTIME_NOW: 0x100,
+  KILL_SUIDGID: 0x800,
 } as const;
 
 /** `open_flags` of the reply to OPEN and CREATE. */
-export const Fopen = { DIRECT_IO: 1 << 0, KEEP_CACHE: 1 << 1, NOFLUSH: 1 << 5 } as const;
+export const Fopen = { DIRECT_IO: 0x1, KEEP_CACHE: 0x2, NOFLUSH: 0x20 } as const;
 
 /** `open_flags` of the requests OPEN and CREATE. */
 export const OPEN_KILL_SUIDGID: number = 1 << 0;

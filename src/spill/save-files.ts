@@ -14,7 +14,7 @@ export interface PartRef {
 /** A file on the disk, under one name or more: hard links count once. */
 export class SpillFile {
   names = 1;
-  readonly written = new Extents();
+  readonly written: Extents = new Extents();
   readonly durable: Durable;
 
   constructor(path: string) {
@@ -24,11 +24,11 @@ export class SpillFile {
 
 export class SaveFiles {
   /** By name within the save's directory. */
-  readonly parts = new Map<string, SpillFile>();
+  readonly parts: Map<string, SpillFile> = new Map();
   readonly head: Durable;
   readonly directory: Durable;
   /** Two syncs of one save are not mixed: the second must not believe what the first has not done yet. */
-  readonly syncing = new Mutex();
+  readonly syncing: Mutex = new Mutex();
   /** `head` was written since it was last synced, or by an earlier run. */
   headDirty = false;
   /** Names came or went since the directory was last synced. */
