@@ -182,7 +182,12 @@ export class Files {
         "Stale",
         `${node.name} was removed: what it was cannot be written to any more`,
       );
-    const save = await this.#core.options.publisher.begin(node.key, node.ino, attributes, origin);
+    const save = await this.#core.options.publisher.begin({
+      key: node.key,
+      ino: node.ino,
+      attributes,
+      origin,
+    });
     node.save = save;
     return save;
   }

@@ -261,13 +261,13 @@ export class Names {
     if (publisher.find(key)?.visible !== undefined)
       throw new KodomountError("Exists", `${place.name} exists`);
     const ino = this.#core.newIno();
-    const save = await publisher.begin(
+    const save = await publisher.begin({
       key,
       ino,
       attributes,
-      { kind: "empty", base },
-      this.#core.remember(request, { ino }),
-    );
+      origin: { kind: "empty", base },
+      reply: this.#core.remember(request, { ino }),
+    });
     invariant(save !== undefined && catalog !== undefined, "an empty save can always be begun");
     const node = this.#core.tree.add(place.parent, place.name, kind, ino);
     node.save = save;

@@ -1,7 +1,7 @@
 // The door to the publishing engine, for the filesystem: begin a save, close it, wait for it, move and remove what is
 // pending. Everything that is promised is in the catalog before a method returns.
 
-import { codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import { type Code, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ReplyRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
@@ -13,14 +13,17 @@ import {
   type SaveId,
   type SaveRecord,
   toPartNumber,
-  type Want,
 } from "../model/mod.ts";
 import { Content } from "./content.ts";
 import { Driver } from "./driver.ts";
+import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { newSaveId } from "./ids.ts";
+import { Namespace } from "./namespace.ts";
+import { act, type OperatorOrder } from "./operator.ts";
 import { orderOf } from "./publication.ts";
 import { Save } from "./save.ts";
+import { dropChanges, partChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
 
@@ -37,16 +40,15 @@ export interface CloseOptions {
   readonly reply?: ReplyRecord | undefined;
 }
 
-/** How long a rename or removal waits for the one request that is under way at its key. */
-const COMPLETING_WAIT_MS = 3000;
-
 export class Publisher {
   readonly #engine: Engine;
   readonly #driver: Driver;
+  readonly #namespace: Namespace;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#driver = new Driver(engine);
+    this.#namespace = new Namespace(engine);
   }
 
   /** What is pending at `key`. */
@@ -68,13 +70,14 @@ export class Publisher {
    * A new open save at `key`. An interrupted one of the same key is dropped, its upload is taken over.
    * @returns undefined when `origin` is a save that has been committed meanwhile: look again.
    */
-  async begin(
-    key: Key,
-    ino: Ino,
-    attributes: Attributes,
-    origin: Origin,
-    reply?: ReplyRecord,
-  ): Promise<Save | undefined> {
+  async begin(request: {
+    key: Key;
+    ino: Ino;
+    attributes: Attributes;
+    origin: Origin;
+    reply?: ReplyRecord;
+  }): Promise<Save | undefined> {
+    const { key, ino, attributes, origin, reply } = request;
     const slot = this.#slotOf(key);
     invariant(slot.open === undefined, `only one open save at ${key}`);
     const base: Base =
@@ -129,7 +132,7 @@ export class Publisher {
     await catalog.apply(changes, { sync: options.durable });
     step("save.closed");
     if (want?.kind === "copy") this.#engine.order.leave(want.order, parentKey(slot.key));
-    if (superseded !== undefined) this.#drop(superseded);
+    if (superseded !== undefined) dropSave(this.#engine, superseded);
     this.#wakeAll(slot);
   }
 
@@ -148,10 +151,9 @@ export class Publisher {
   async sync(save: Save): Promise<void> {
     await save.content.sync();
     save.record = { ...save.record, size: save.content.size };
-    await this.#engine.catalog.apply(
-      [{ put: "save", record: save.record }, ...this.#partChanges(save)],
-      { sync: true },
-    );
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...partChanges(save)], {
+      sync: true,
+    });
   }
 
   /** An fsync of its writer was answered: its content is closed as it is then, even if the writer is killed later. */
@@ -193,10 +195,9 @@ export class Publisher {
     });
     if (slot.open === save) slot.open = undefined;
     slot.interrupted = save;
-    await this.#engine.catalog.apply(
-      [{ put: "save", record: save.record }, ...this.#partChanges(save)],
-      { sync: false },
-    );
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...partChanges(save)], {
+      sync: false,
+    });
     this.#engine.log.warn(
       { key: slot.key, save: save.record.id },
       `The writer of ${slot.key} died: what it wrote is kept, not published; see 'kodomount uploads'`,
@@ -211,8 +212,8 @@ export class Publisher {
     if (slot?.open === save) slot.open = undefined;
     if (slot?.closed === save) slot.closed = undefined;
     if (slot?.interrupted === save) slot.interrupted = undefined;
-    await this.#engine.catalog.apply(this.#dropChanges(save), { sync: false });
-    this.#drop(save);
+    await this.#engine.catalog.apply(dropChanges(save), { sync: false });
+    dropSave(this.#engine, save);
     if (slot !== undefined) this.#wakeAll(slot);
   }
 
@@ -222,66 +223,23 @@ export class Publisher {
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
 
+  /** See `Namespace.rename`. */
+  rename(request: Parameters<Namespace["rename"]>[0]): Promise<Change[] | undefined> {
+    return this.#namespace.rename(request);
+  }
+
+  /** See `Namespace.remove`. */
+  remove(key: Key, found: Parameters<Namespace["remove"]>[1]): Promise<Change[] | undefined> {
+    return this.#namespace.remove(key, found);
+  }
+
   /** New attributes of an object whose renaming is under way. */
   async setCopyAttributes(slot: Slot, attributes: Attributes): Promise<void> {
     if (slot.want?.kind !== "copy") return;
-    const changes = this.#setWant(slot, { ...slot.want, attributes });
-    await this.#engine.catalog.apply(changes, { sync: false });
+    slot.want = { ...slot.want, attributes };
+    const change = { put: "want", key: slot.key, want: slot.want } as const;
+    await this.#engine.catalog.apply([change], { sync: false });
     this.#driver.wake(slot);
-  }
-
-  /**
-   * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
-   * deleted by the store in the background. One synced batch.
-   * @param request.pending what was found pending at `from`, if anything; `request.object` the object there, if there is
-   *   one; `request.target` the one at `to`.
-   * @returns undefined when something else is pending at `from` by now: look again.
-   */
-  async rename(request: {
-    from: Key;
-    to: Key;
-    object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
-    target: Etag | undefined;
-    pending: Save | undefined;
-  }): Promise<Change[] | undefined> {
-    const { from, to, object, target, pending } = request;
-    await this.#notCompleting(from, to);
-    const source = this.#slotOf(from);
-    if (source.visible !== pending) return undefined;
-    const destination = this.#slotOf(to);
-    const wasCopy = source.want?.kind === "copy";
-    const changes = this.#clear(destination);
-    if (source.open !== undefined || source.closed !== undefined)
-      changes.push(...this.#moveSaves(source, destination, target));
-    else changes.push(...this.#moveObject(source, destination, object));
-    if (object !== undefined || wasCopy)
-      changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
-    return changes;
-  }
-
-  /**
-   * Nothing shall be at `key`.
-   * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending.
-   * @returns undefined when something else is pending by now: look again.
-   */
-  async remove(
-    key: Key,
-    found: { object: { etag?: Etag } | undefined; pending: Save | undefined },
-  ): Promise<Change[] | undefined> {
-    const { object, pending } = found;
-    await this.#notCompleting(key);
-    const slot = this.#slotOf(key);
-    if (slot.visible !== pending) return undefined;
-    const copied = slot.want?.kind === "copy";
-    const changes = this.#clear(slot);
-    if (slot.interrupted !== undefined) {
-      changes.push(...this.#dropChanges(slot.interrupted));
-      this.#drop(slot.interrupted);
-      slot.interrupted = undefined;
-    }
-    if (object !== undefined || copied)
-      changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
-    return changes;
   }
 
   /** Makes changes of the namespace durable, then lets the drivers act on them. */
@@ -295,37 +253,9 @@ export class Publisher {
     }
   }
 
-  /** The operator's orders for what is kept: publish or drop what was interrupted, try again what was parked. */
-  async act(kind: "publish" | "drop" | "retry", save: Save): Promise<void> {
-    const { state } = save.record;
-    const slot = this.#slotOf(save.record.key);
-    if (kind === "retry" && state.kind === "parked") {
-      const place = this.#engine.order.take(parentKey(slot.key), state.closedAt);
-      const closed = save.after({ kind: "unpark" });
-      invariant(closed.state.kind === "closed", "an unparked save is closed");
-      save.record = {
-        ...closed,
-        base: { kind: "absent" },
-        state: { ...closed.state, order: place, closedAt: this.#engine.clock.now() },
-      };
-      slot.look = false;
-      await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: true });
-      return this.#driver.wake(slot);
-    }
-    if (kind === "publish" && state.kind === "interrupted") {
-      if (slot.open !== undefined || slot.closed !== undefined)
-        throw new KodomountError(
-          "Busy",
-          `${slot.key} is being saved anew: that will replace the interrupted one`,
-        );
-      slot.interrupted = undefined;
-      return this.close(save, { durable: true });
-    }
-    if (kind === "drop" && (state.kind === "interrupted" || state.kind === "parked")) {
-      await this.discard(save);
-      return this.#engine.onObjectChanged(slot.key, "unknown");
-    }
-    throw new KodomountError("Invalid", `Cannot ${kind} '${slot.key}': it is ${state.kind}`);
+  /** The operator's orders for what is kept: see `act`. */
+  act(order: OperatorOrder, save: Save): Promise<void> {
+    return act(this.#engine, this, order, save);
   }
 
   /** Everything that is pending, for status. */
@@ -412,8 +342,8 @@ export class Publisher {
     const { record, content } = save;
     const changes: Change[] = [{ put: "save", record }];
     if (slot.interrupted !== undefined) {
-      changes.push(...this.#dropChanges(slot.interrupted));
-      this.#drop(slot.interrupted);
+      changes.push(...dropChanges(slot.interrupted));
+      dropSave(this.#engine, slot.interrupted);
       slot.interrupted = undefined;
       if (slot.upload !== undefined) await this.#driver.transfer.doubt(slot.upload);
     }
@@ -427,7 +357,7 @@ export class Publisher {
     });
     if (origin.kind === "object") {
       content.startFromBase(origin.size);
-      await this.#engine.catalog.apply(this.#partChanges(save), { sync: false });
+      await this.#engine.catalog.apply(partChanges(save), { sync: false });
     }
     if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;
     return true;
@@ -441,163 +371,11 @@ export class Publisher {
     save.record = save.after({ kind: "close", size: save.content.size, closedAt, order: place });
     const changes: Change[] = [
       { put: "save", record: save.record },
-      ...this.#partChanges(save),
+      ...partChanges(save),
       { del: "want", key: slot.key },
     ];
-    if (slot.closed !== undefined) changes.push(...this.#dropChanges(slot.closed));
+    if (slot.closed !== undefined) changes.push(...dropChanges(slot.closed));
     return changes;
-  }
-
-  /** Records of all parts, as they are. */
-  #partChanges(save: Save): Change[] {
-    const changes: Change[] = [];
-    for (const partNumber of save.content.partNumbers()) {
-      const part = save.content.part(partNumber);
-      if (part.kind === "hole") continue;
-      const size =
-        part.kind === "written"
-          ? save.content.extent(partNumber).size
-          : part.kind === "base"
-            ? 0
-            : part.size;
-      const sha256 = part.kind === "sealed" ? { sha256: part.sha256 } : {};
-      const content =
-        part.kind === "base"
-          ? ({ kind: "base" } as const)
-          : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
-      changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
-    }
-    return changes;
-  }
-
-  #dropChanges(save: Save): Change[] {
-    const { id } = save.record;
-    return [
-      { del: "save", id },
-      { del: "parts", save: id },
-    ];
-  }
-
-  #drop(save: Save): void {
-    save.abandon.abort();
-    this.#engine.saves.delete(save.record.id);
-    const { state, key } = save.record;
-    if ("order" in state) this.#engine.order.leave(state.order, parentKey(key));
-    this.#engine.background.run(`freeing the spill of ${save.record.id}`, () =>
-      save.content.free(),
-    );
-  }
-
-  /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
-  #clear(slot: Slot): Change[] {
-    const changes: Change[] = [{ del: "want", key: slot.key }];
-    if (slot.closed !== undefined) {
-      changes.push(...this.#dropChanges(slot.closed));
-      this.#drop(slot.closed);
-      slot.closed = undefined;
-    }
-    if (slot.open !== undefined) {
-      changes.push(...this.#dropChanges(slot.open));
-      slot.open.abandon.abort();
-      slot.open = undefined;
-    }
-    if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
-    slot.want = undefined;
-    changes.push(...this.#abandonUpload(slot));
-    return changes;
-  }
-
-  #abandonUpload(slot: Slot): Change[] {
-    const { upload } = slot;
-    if (upload === undefined) return [];
-    for (const attempt of upload.attempts.values()) attempt.abort.abort();
-    slot.upload = undefined;
-    const { key, uploadId } = upload.record;
-    this.#engine.aborts.add(
-      key,
-      uploadId,
-      [...upload.attempts.values()].map((attempt) => attempt.done),
-    );
-    return [
-      { del: "upload", key, uploadId },
-      { put: "abort", key, uploadId },
-    ];
-  }
-
-  #setWant(slot: Slot, want: Want): Change[] {
-    slot.want = want;
-    return [{ put: "want", key: slot.key, want }];
-  }
-
-  /** Open and closed content goes along; its parts are in the spill and are sent to an upload of the new key. */
-  #moveSaves(source: Slot, destination: Slot, target: Etag | undefined): Change[] {
-    const changes = this.#abandonUpload(source);
-    for (const which of ["open", "closed"] as const) {
-      const save = source[which];
-      if (save === undefined) continue;
-      source[which] = undefined;
-      const place = this.#replace(save, source.key, destination.key);
-      // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
-      const base: Base =
-        target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
-      save.record = { ...save.record, ...place, key: destination.key, base };
-      destination[which] = save;
-      changes.push({ put: "save", record: save.record });
-    }
-    return changes;
-  }
-
-  #replace(save: Save, from: Key, to: Key): { state?: SaveRecord["state"] } {
-    const { state } = save.record;
-    if (state.kind !== "closed") return {};
-    this.#engine.order.leave(state.order, parentKey(from));
-    return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
-  }
-
-  #moveObject(
-    source: Slot,
-    destination: Slot,
-    object: { etag: Etag; size: number; attributes?: Attributes } | undefined,
-  ): Change[] {
-    const { order, clock } = this.#engine;
-    const place = (): number => order.take(parentKey(destination.key), clock.now());
-    const { want } = source;
-    if (want?.kind === "copy") {
-      order.leave(want.order, parentKey(source.key));
-      // Renamed back to where it still is.
-      if (want.from === destination.key) {
-        destination.want = undefined;
-        return [{ del: "want", key: destination.key }];
-      }
-      return this.#setWant(destination, { ...want, order: place() });
-    }
-    if (object === undefined)
-      throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
-    return this.#setWant(destination, {
-      kind: "copy",
-      from: source.key,
-      ...object,
-      order: place(),
-    });
-  }
-
-  /** A completing request is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
-  async #notCompleting(...keys: Key[]): Promise<void> {
-    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
-    for (const key of keys)
-      for (
-        let slot = this.find(key);
-        slot?.closed?.record.state.kind === "completing";
-        slot = this.find(key)
-      ) {
-        try {
-          await slot.changed.wait(deadline);
-        } catch (error) {
-          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
-            cause: error,
-          });
-        }
-      }
   }
 
   /** Also those who wait for what happened at this key. */
@@ -607,11 +385,7 @@ export class Publisher {
   }
 }
 
-function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {
-  return object?.etag === undefined ? {} : { etag: object.etag };
-}
-
-function parkedError(slot: Slot, why: import("../base/mod.ts").Code): KodomountError {
+function parkedError(slot: Slot, why: Code): KodomountError {
   return new KodomountError(
     why,
     `${slot.key} is kept but cannot be published: ${slot.lastError ?? describe(why)}; see 'kodomount uploads'`,

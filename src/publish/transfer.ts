@@ -234,7 +234,7 @@ export class Transfer {
           upload,
           partNumber,
           target,
-          await this.#copy(slot, save, part, action.etag, signal),
+          await this.#copy(slot, save, { ...part, etag: action.etag }, signal),
         );
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
@@ -284,11 +284,10 @@ export class Transfer {
   async #copy(
     slot: Slot,
     save: Save,
-    part: { upload: Upload; partNumber: PartNumber },
-    etag: Etag,
+    part: { upload: Upload; partNumber: PartNumber; etag: Etag },
     signal: AbortSignal,
   ): Promise<Etag> {
-    const { upload, partNumber } = part;
+    const { upload, partNumber, etag } = part;
     if (upload.copiedFrom !== etag) {
       const head = await this.#engine.store.head(slot.key, signal);
       if (head?.etag !== etag)

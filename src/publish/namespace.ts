@@ -1,0 +1,200 @@
+// Changes of names among what is pending: what is at one key shall be at another, or nowhere. Each returns the records
+// that make it durable; `journal` writes them in one synced batch, and then the drivers act.
+
+import { KodomountError } from "../base/mod.ts";
+import type { Change } from "../catalog/mod.ts";
+import {
+  type Attributes,
+  type Base,
+  type Etag,
+  type Key,
+  parentKey,
+  type SaveRecord,
+  type Want,
+} from "../model/mod.ts";
+import { dropSave } from "./drop-save.ts";
+import type { Engine } from "./engine.ts";
+import type { Save } from "./save.ts";
+import { dropChanges } from "./save-records.ts";
+import type { Slot } from "./slot.ts";
+
+/** How long a rename or removal waits for the one request that is under way at its key. */
+const COMPLETING_WAIT_MS = 3000;
+
+export class Namespace {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
+   * deleted by the store in the background. One synced batch.
+   * @param request.pending what was found pending at `from`, if anything; `request.object` the object there, if there is
+   *   one; `request.target` the one at `to`.
+   * @returns undefined when something else is pending at `from` by now: look again.
+   */
+  async rename(request: {
+    from: Key;
+    to: Key;
+    object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
+    target: Etag | undefined;
+    pending: Save | undefined;
+  }): Promise<Change[] | undefined> {
+    const { from, to, object, target, pending } = request;
+    await this.#notCompleting(from, to);
+    const source = this.#engine.slots.of(from);
+    if (source.visible !== pending) return undefined;
+    const destination = this.#engine.slots.of(to);
+    const wasCopy = source.want?.kind === "copy";
+    const changes = this.#clear(destination);
+    if (source.open !== undefined || source.closed !== undefined)
+      changes.push(...this.#moveSaves(source, destination, target));
+    else changes.push(...this.#moveObject(source, destination, object));
+    if (object !== undefined || wasCopy)
+      changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
+    return changes;
+  }
+
+  /**
+   * Nothing shall be at `key`.
+   * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending.
+   * @returns undefined when something else is pending by now: look again.
+   */
+  async remove(
+    key: Key,
+    found: { object: { etag?: Etag } | undefined; pending: Save | undefined },
+  ): Promise<Change[] | undefined> {
+    const { object, pending } = found;
+    await this.#notCompleting(key);
+    const slot = this.#engine.slots.of(key);
+    if (slot.visible !== pending) return undefined;
+    const copied = slot.want?.kind === "copy";
+    const changes = this.#clear(slot);
+    if (slot.interrupted !== undefined) {
+      changes.push(...dropChanges(slot.interrupted));
+      dropSave(this.#engine, slot.interrupted);
+      slot.interrupted = undefined;
+    }
+    if (object !== undefined || copied)
+      changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
+    return changes;
+  }
+
+  /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
+  #clear(slot: Slot): Change[] {
+    const changes: Change[] = [{ del: "want", key: slot.key }];
+    if (slot.closed !== undefined) {
+      changes.push(...dropChanges(slot.closed));
+      dropSave(this.#engine, slot.closed);
+      slot.closed = undefined;
+    }
+    if (slot.open !== undefined) {
+      changes.push(...dropChanges(slot.open));
+      slot.open.abandon.abort();
+      slot.open = undefined;
+    }
+    if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
+    slot.want = undefined;
+    changes.push(...this.#abandonUpload(slot));
+    return changes;
+  }
+
+  #abandonUpload(slot: Slot): Change[] {
+    const { upload } = slot;
+    if (upload === undefined) return [];
+    for (const attempt of upload.attempts.values()) attempt.abort.abort();
+    slot.upload = undefined;
+    const { key, uploadId } = upload.record;
+    this.#engine.aborts.add(
+      key,
+      uploadId,
+      [...upload.attempts.values()].map((attempt) => attempt.done),
+    );
+    return [
+      { del: "upload", key, uploadId },
+      { put: "abort", key, uploadId },
+    ];
+  }
+
+  #setWant(slot: Slot, want: Want): Change[] {
+    slot.want = want;
+    return [{ put: "want", key: slot.key, want }];
+  }
+
+  /** Open and closed content goes along; its parts are in the spill and are sent to an upload of the new key. */
+  #moveSaves(source: Slot, destination: Slot, target: Etag | undefined): Change[] {
+    const changes = this.#abandonUpload(source);
+    for (const which of ["open", "closed"] as const) {
+      const save = source[which];
+      if (save === undefined) continue;
+      source[which] = undefined;
+      const place = this.#replace(save, source.key, destination.key);
+      // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
+      const base: Base =
+        target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
+      save.record = { ...save.record, ...place, key: destination.key, base };
+      destination[which] = save;
+      changes.push({ put: "save", record: save.record });
+    }
+    return changes;
+  }
+
+  #replace(save: Save, from: Key, to: Key): { state?: SaveRecord["state"] } {
+    const { state } = save.record;
+    if (state.kind !== "closed") return {};
+    this.#engine.order.leave(state.order, parentKey(from));
+    return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
+  }
+
+  #moveObject(
+    source: Slot,
+    destination: Slot,
+    object: { etag: Etag; size: number; attributes?: Attributes } | undefined,
+  ): Change[] {
+    const { order, clock } = this.#engine;
+    const place = (): number => order.take(parentKey(destination.key), clock.now());
+    const { want } = source;
+    if (want?.kind === "copy") {
+      order.leave(want.order, parentKey(source.key));
+      // Renamed back to where it still is.
+      if (want.from === destination.key) {
+        destination.want = undefined;
+        return [{ del: "want", key: destination.key }];
+      }
+      return this.#setWant(destination, { ...want, order: place() });
+    }
+    if (object === undefined)
+      throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
+    return this.#setWant(destination, {
+      kind: "copy",
+      from: source.key,
+      ...object,
+      order: place(),
+    });
+  }
+
+  /** A completing request is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
+  async #notCompleting(...keys: Key[]): Promise<void> {
+    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
+    for (const key of keys)
+      for (
+        let slot = this.#engine.slots.get(key);
+        slot?.closed?.record.state.kind === "completing";
+        slot = this.#engine.slots.get(key)
+      ) {
+        try {
+          await slot.changed.wait(deadline);
+        } catch (error) {
+          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
+            cause: error,
+          });
+        }
+      }
+  }
+}
+
+function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {
+  return object?.etag === undefined ? {} : { etag: object.etag };
+}

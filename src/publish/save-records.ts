@@ -1,0 +1,35 @@
+// What the catalog is told of a save.
+
+import type { Change } from "../catalog/mod.ts";
+import type { Save } from "./save.ts";
+
+/** Records of all its parts, as they are. Holes have none. */
+export function partChanges(save: Save): Change[] {
+  const changes: Change[] = [];
+  for (const partNumber of save.content.partNumbers()) {
+    const part = save.content.part(partNumber);
+    if (part.kind === "hole") continue;
+    const size =
+      part.kind === "written"
+        ? save.content.extent(partNumber).size
+        : part.kind === "base"
+          ? 0
+          : part.size;
+    const sha256 = part.kind === "sealed" ? { sha256: part.sha256 } : {};
+    const content =
+      part.kind === "base"
+        ? ({ kind: "base" } as const)
+        : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
+    changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
+  }
+  return changes;
+}
+
+/** Nothing of it is kept. */
+export function dropChanges(save: Save): Change[] {
+  const { id } = save.record;
+  return [
+    { del: "save", id },
+    { del: "parts", save: id },
+  ];
+}
