@@ -119,7 +119,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const spill = await Spill.open({
     dir: path.join(config.stateDir, "spill"),
     limit: config.spillLimit ?? (await defaultSpillLimit(config.stateDir)),
-    canFree: () => publisher?.pending().some(canFree) ?? false,
+    canFree: () => publisher?.canFree() ?? false,
     log,
   });
   undo.add(() => spill.close());
@@ -169,6 +169,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     keySizeMax: profile.keySizeMax,
     threadGroup: threadGroupOf,
   });
+  filesystem.restoreReplies(engine.replies);
   return { filesystem, publisher, spill, sender };
 }
 
@@ -214,9 +215,4 @@ async function lookAtStore(
     log.warn({ err: error }, `Whether the store checks bodies is not known: ${describe(error)}`);
     return "unknown";
   }
-}
-
-/** Whether spill may become free when this goes on. */
-function canFree({ state }: { state: string }): boolean {
-  return state === "closed" || state === "completing";
 }

@@ -38,7 +38,10 @@ export class Order {
   leave(order: number, directory: Key): void {
     this.#pending.delete(order);
     const places = this.#byDirectory.get(directory);
+    const waiting = places?.get(order);
     places?.delete(order);
+    // Who waited for this very place finds that it has gone.
+    waiting?.();
     if (places?.size === 0) this.#byDirectory.delete(directory);
     // Only the next in turn can go on: thousands may wait in one directory.
     places?.values().next().value?.();

@@ -102,6 +102,7 @@ export class Publication {
     if (sha256 === undefined) return;
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await this.#noCopyOf(slot, signal);
+    assertStillThere(slot, save);
     const token = save.record.id;
     await this.#move(save, { kind: "complete", token });
     step("save.completing");
@@ -144,6 +145,7 @@ export class Publication {
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await this.#noCopyOf(slot, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
+    assertStillThere(slot, save);
     await this.#move(save, { kind: "complete", token: upload.record.token });
     step("save.completing");
     await this.#complete(slot, save, upload);
@@ -372,6 +374,12 @@ export function orderOf(save: Save): number {
   const { state } = save.record;
   invariant("order" in state, `a ${state.kind} save has no place yet`);
   return state.order;
+}
+
+/** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */
+function assertStillThere(slot: Slot, save: Save): void {
+  if (slot.closed !== save)
+    throw new KodomountError("Interrupted", `${slot.key} is not what is to be published any more`);
 }
 
 function isHeld(save: Save, upload: Upload, partNumber: PartNumber): boolean {

@@ -258,6 +258,11 @@ export class Publisher {
     return act(this.#engine, this, order, save);
   }
 
+  /** Whether something is on its way to the bucket, so that its spill will be freed. */
+  canFree(): boolean {
+    return this.pending().some(({ state }) => state === "closed" || state === "completing");
+  }
+
   /** Everything that is pending, for status. */
   pending(): Pending[] {
     return listPending(this.#engine);

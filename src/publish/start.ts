@@ -1,7 +1,7 @@
 // Puts the publishing engine together and brings back what was pending.
 
 import type { Background, Clock, Log } from "../base/mod.ts";
-import type { Catalog } from "../catalog/mod.ts";
+import type { Catalog, ReplyRecord } from "../catalog/mod.ts";
 import type { PartPlan } from "../model/mod.ts";
 import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
@@ -31,10 +31,15 @@ export interface PublisherOptions {
   readonly trusted: boolean;
 }
 
+export interface Started {
+  readonly publisher: Publisher;
+  /** Answers that were given before, for a kernel that asks again. */
+  readonly replies: readonly ReplyRecord[];
+  stop(): Promise<void>;
+}
+
 /** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
-export async function startPublisher(
-  options: PublisherOptions,
-): Promise<{ publisher: Publisher; stop: () => Promise<void> }> {
+export async function startPublisher(options: PublisherOptions): Promise<Started> {
   const { lagMs, trusted, ...rest } = options;
   const stopping = new AbortController();
   const engine: Engine & { aborts: Aborts } = {
@@ -49,9 +54,11 @@ export async function startPublisher(
   };
   const aborts: Aborts = new Aborts(engine);
   const publisher = new Publisher(engine);
-  await recover(engine, publisher, await options.catalog.contents(), trusted);
+  const contents = await options.catalog.contents();
+  await recover(engine, publisher, contents, trusted);
   return {
     publisher,
+    replies: contents.replies,
     async stop() {
       stopping.abort();
       await options.background.settled();

@@ -55,11 +55,11 @@ export class Transfer {
    */
   async ensure(slot: Slot, save: Save, partNumber: PartNumber, signal: AbortSignal): Promise<void> {
     for (;;) {
-      if (signal.aborted)
-        throw new KodomountError("Interrupted", "The save is not being sent any more");
+      assertWanted(slot, save, signal);
       const target = await this.#target(save, partNumber, signal);
       if (target === undefined) return;
       const upload = await this.#uploadOf(slot, save, signal);
+      assertWanted(slot, save, signal);
       const running = upload.attempts.get(partNumber);
       if (running !== undefined) {
         await this.#settleAttempt(upload, running, identityOf(target));
@@ -353,6 +353,12 @@ export class Transfer {
   async #record(...changes: Change[]): Promise<void> {
     await this.#engine.catalog.apply(changes, { sync: false });
   }
+}
+
+/** A rename may have moved the save to another key, whose upload is another one. */
+function assertWanted(slot: Slot, save: Save, signal: AbortSignal): void {
+  if (signal.aborted || save.record.key !== slot.key)
+    throw new KodomountError("Interrupted", "The save is not sent to this key any more");
 }
 
 function spillContent(sealed: Sealed): { kind: "spill"; rev: Sealed["rev"]; size: number } {

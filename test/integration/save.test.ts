@@ -1,55 +1,21 @@
 // How a save becomes an object: what is sent, what is not sent again, and what is visible when.
 
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { toKey } from "../../src/model/mod.ts";
-import { Driver } from "../support/driver.ts";
 import {
-  drained,
-  LIVE_CLOSE,
-  type Running,
-  randomContent,
-  request,
-  World,
-} from "../support/world.ts";
+  again,
+  begin,
+  count,
+  endWorldAfterEach,
+  expectInBucket,
+  inBucket,
+  world,
+} from "../support/scene.ts";
+import { drained, LIVE_CLOSE, randomContent, request } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
 
-let world: World;
-
-afterEach(async () => {
-  await world[Symbol.asyncDispose]();
-});
-
-async function begin(
-  options: Parameters<typeof World.create>[0] = {},
-): Promise<{ running: Running; files: Driver }> {
-  world = await World.create(options);
-  return again();
-}
-
-async function again(): Promise<{ running: Running; files: Driver }> {
-  const running = await world.start();
-  return { running, files: new Driver(running.filesystem) };
-}
-
-/** Requests of a kind that the bucket has answered with success. */
-function count(kind: string, key?: string): number {
-  return world.emulator
-    .requests()
-    .filter((r) => r.kind === kind && r.status < 300 && (key === undefined || r.key === key))
-    .length;
-}
-
-/** Compared as a whole: a matcher that explains the difference of megabytes takes minutes. */
-async function expectInBucket(key: string, content: Buffer): Promise<void> {
-  expect((await inBucket(key))?.equals(content), `the content of ${key}`).toBe(true);
-}
-
-async function inBucket(key: string): Promise<Buffer | undefined> {
-  const store = world.bucket();
-  const head = await store.head(toKey(key));
-  return head === undefined ? undefined : (await store.get({ key: toKey(key) })).bytes;
-}
+endWorldAfterEach();
 
 describe("a save of one part or less", () => {
   test("S2.2 close returns before it is in the bucket, and it is there soon after, in one PutObject", async () => {
@@ -307,136 +273,5 @@ describe("the end of a writer", () => {
     await expect(closing).rejects.toMatchObject({ code: "Interrupted" });
     await drained(running);
     await expectInBucket("big", content);
-  });
-});
-
-describe("names", () => {
-  test("S5.1 a rename of an object is right at once and becomes a copy and a delete", async () => {
-    const { running, files } = await begin({ closeMode: "strict" });
-    const content = randomContent(1000);
-    await files.save("a", content);
-    await files.rename("a", "b");
-    expect(await files.list("")).toEqual(["b"]);
-    expect((await files.read("b")).equals(content)).toBe(true);
-    await drained(running);
-    await expectInBucket("b", content);
-    expect(await inBucket("a")).toBeUndefined();
-    expect((await files.read("b")).equals(content)).toBe(true);
-  });
-
-  test("S5.2 a rename of what is still pending costs no copy, and the old name never appears", async () => {
-    const { running, files } = await begin();
-    const handle = await files.create("x.tmp");
-    await files.write(handle, 0, Buffer.from("content"));
-    await files.rename("x.tmp", "x");
-    await files.close(handle);
-    await drained(running);
-    expect((await inBucket("x"))?.toString()).toBe("content");
-    expect(count("CopyObject") + count("DeleteObject")).toBe(0);
-    expect(world.emulator.requests().some(({ key }) => key === "x.tmp")).toBe(false);
-  });
-
-  test("a new file under a name that is being renamed away waits for the copy", async () => {
-    const { running, files } = await begin({ closeMode: "strict" });
-    await files.save("latest", Buffer.from("old"));
-    world.emulator.order({
-      kind: "CopyObject",
-      fault: { kind: "status", status: 503, code: "SlowDown" },
-      count: 2,
-    });
-    await files.rename("latest", "previous");
-    await files.save("latest", Buffer.from("new"));
-    await drained(running);
-    expect((await inBucket("latest"))?.toString()).toBe("new");
-    expect((await inBucket("previous"))?.toString()).toBe("old");
-  });
-
-  test("S5.3 directories: made, listed, refused while not empty, removed, renamed with what is in them", async () => {
-    const { running, files } = await begin({ closeMode: "strict" });
-    await files.mkdir("d");
-    await files.save("d/a", Buffer.from("1"));
-    await files.save("d/b", Buffer.from("2"));
-    await expect(files.rmdir("d")).rejects.toMatchObject({ code: "NotEmpty" });
-    await files.rename("d", "e");
-    expect(await files.list("")).toEqual(["e"]);
-    expect(await files.list("e")).toEqual(["a", "b"]);
-    expect((await files.read("e/a")).toString()).toBe("1");
-    await drained(running);
-    expect((await inBucket("e/b"))?.toString()).toBe("2");
-    expect(await inBucket("d/b")).toBeUndefined();
-    await files.unlink("e/a");
-    await files.unlink("e/b");
-    await files.rmdir("e");
-    await drained(running);
-    expect(await files.list("")).toEqual([]);
-    expect(world.emulator.objects("bucket")).toEqual([]);
-  });
-
-  test("S5.4 an open file that is removed goes on for who has it open, and leaves nothing", async () => {
-    const { running, files } = await begin();
-    const handle = await files.create("gone");
-    await files.write(handle, 0, randomContent(3 * MIB));
-    await files.unlink("gone");
-    await files.write(handle, 0, Buffer.from("still"));
-    await files.close(handle);
-    await drained(running);
-    expect(world.emulator.objects("bucket")).toEqual([]);
-    await expect.poll(() => running.spill.listSaves()).toEqual([]);
-  });
-
-  test("S5.5 a request that comes again after a take-over is answered, not done twice", async () => {
-    const { running, files } = await begin({ closeMode: "strict" });
-    await files.save("a", Buffer.from("1"));
-    const first = request();
-    await running.filesystem.unlink(first, 1 as never, Buffer.from("a"));
-    await running.filesystem.unlink({ ...first, resent: true }, 1 as never, Buffer.from("a"));
-    await expect(
-      running.filesystem.unlink(request(), 1 as never, Buffer.from("a")),
-    ).rejects.toMatchObject({ code: "NotFound" });
-  });
-});
-
-describe("order and strangers", () => {
-  test("S2.4 in a directory nothing becomes visible before what was closed earlier", async () => {
-    const { running, files } = await begin({ lagMs: 60_000 });
-    world.emulator.order({
-      kind: "PutObject",
-      key: "data",
-      fault: { kind: "status", status: 503, code: "SlowDown" },
-      count: 3,
-    });
-    await files.save("data", Buffer.from("data"));
-    await files.save("latest", Buffer.from("latest"));
-    await drained(running);
-    const puts = world.emulator
-      .requests()
-      .filter((r) => r.kind === "PutObject" && r.status === 200)
-      .map(({ key }) => key);
-    expect(puts).toEqual(["data", "latest"]);
-  });
-
-  test("S3.3 recovery does not overwrite newer work of another client: parked as a conflict, nothing lost", async () => {
-    const { running, files } = await begin({ closeMode: "local" });
-    world.emulator.order({
-      kind: "PutObject",
-      key: "a",
-      fault: { kind: "status", status: 503, code: "SlowDown" },
-      count: 1_000_000,
-    });
-    await files.save("a", Buffer.from("ours"));
-    await running.stop();
-    for (const order of world.emulator.orders()) order.cancel();
-    const other = Buffer.from("theirs");
-    const { createHash } = await import("node:crypto");
-    const sha256 = createHash("sha256").update(other).digest("hex") as never;
-    await world
-      .bucket()
-      .put({ key: toKey("a"), body: { kind: "bytes", bytes: other }, sha256, metadata: {} });
-    const second = await again();
-    await expect
-      .poll(() => second.running.publisher.pending().map(({ state }) => state), { timeout: 10_000 })
-      .toEqual(["parked"]);
-    await expectInBucket("a", other);
-    expect((await second.files.read("a")).toString()).toBe("ours");
   });
 });

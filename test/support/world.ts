@@ -123,7 +123,7 @@ export class World implements AsyncDisposable {
       dir: join(this.stateDir, "spill"),
       limit: spillLimit,
       log,
-      canFree: () => publisherOf().pending().length > 0,
+      canFree: () => publisherOf().canFree(),
     });
     const store = withRetry(this.bucket(), { clock, log });
     const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock });
@@ -173,6 +173,7 @@ export class World implements AsyncDisposable {
       keySizeMax: 1024,
       threadGroup: async (pid) => pid,
     });
+    filesystem.restoreReplies(started.replies);
     const running: Running = {
       filesystem,
       publisher,
