@@ -67,7 +67,7 @@ function pathsOf(name: string): string[] {
 }
 
 /** Replaces the secrets, plain or as in a URL, and signatures. */
-export function scrubber(credentials: Credentials): (line: string) => string {
+function scrubber(credentials: Credentials): (line: string) => string {
   const secrets =
     credentials.kind === "static"
       ? [credentials.secretAccessKey, credentials.sessionToken ?? ""].filter((each) => each !== "")

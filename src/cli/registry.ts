@@ -2,6 +2,7 @@
 // without touching the directory (a mount that hangs would hang the command).
 
 import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import {
   mkdir,
   readdir,
@@ -55,14 +56,17 @@ export class Registry {
 
   /**
    * All entries by directory, of living processes and of those that died without a word: what these left is cleaned up
-   * by `mount` and `unmount`, and worth a word until then.
+   * by `mount` and `unmount`, and worth a word until then, unless nothing of it is left.
    */
   async list(): Promise<RegistryEntry[]> {
     const names = (await namesIn(this.#directory)).filter((each) => each.endsWith(".json"));
     const entries: RegistryEntry[] = [];
     for (const name of names) {
-      const entry = await readEntry(path.join(this.#directory, name));
-      if (entry !== undefined) entries.push(entry);
+      const file = path.join(this.#directory, name);
+      const entry = await readEntry(file);
+      if (entry === undefined) continue;
+      if ((await isAlive(entry.pid)) || existsSync(entry.stateDir)) entries.push(entry);
+      else await rm(file, { force: true });
     }
     return entries.sort((a, b) => (a.dir < b.dir ? -1 : 1));
   }

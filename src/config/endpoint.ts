@@ -114,7 +114,7 @@ function assertAllowed(url: URL, flags: EndpointFlags): void {
 }
 
 /** Whether what is sent to that host stays on this machine. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return (
     host === "localhost" ||
     host.endsWith(".localhost") ||

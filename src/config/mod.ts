@@ -16,5 +16,5 @@ export {
 } from "./mount-config.ts";
 export type { MountFlags } from "./mount-flags.ts";
 export { formatDuration, formatSize, parseCount } from "./quantity.ts";
-export { formatSource, parseSource, type Source } from "./source.ts";
+export { formatSource, type Source } from "./source.ts";
 export { defaultSpillLimit, prepareStateDir, type StateDirIo } from "./state-dir.ts";

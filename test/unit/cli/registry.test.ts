@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -47,6 +47,16 @@ describe("Registry", () => {
     expect(await registry.find("/mnt/c")).toBeUndefined();
     expect((await registry.list()).map((each) => each.dir)).toEqual(["/mnt/a", "/mnt/b"]);
     expect((await stat(path.join(base, "run"))).mode & 0o777).toBe(0o700);
+  });
+
+  it("lists what a dead process left as long as its state is there", async () => {
+    const stateDir = path.join(base, "state");
+    await mkdir(stateDir);
+    await registry.add(entry({ pid: DEAD_PID, stateDir }));
+    expect((await registry.list()).map(({ dir }) => dir)).toEqual(["/mnt/a"]);
+    await rm(stateDir, { recursive: true });
+    expect(await registry.list()).toEqual([]);
+    expect(await readdir(path.join(base, "run"))).toEqual([]);
   });
 
   it("replaces the entry of a dead process, which then cannot remove the new one", async () => {
