@@ -207,7 +207,7 @@ function addPending(names: Map<string, number>, directoryKey: Key, slot: Slot): 
     );
 }
 
-export function notThere(node: Node): KodomountError {
+function notThere(node: Node): KodomountError {
   return new KodomountError(
     node.isNameless ? "Stale" : "NotFound",
     `${node.name} is not there any more`,

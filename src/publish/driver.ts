@@ -4,7 +4,8 @@
 import { codeOf, describe, KodomountError } from "../base/mod.ts";
 import { parentKey, toPartNumber } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
-import { orderOf, Publication } from "./publication.ts";
+import { orderOf } from "./evidence.ts";
+import { Publication } from "./publication.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import { Transfer } from "./transfer.ts";

@@ -6,7 +6,6 @@ import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
   type Etag,
   judge,
-  META_SAVE,
   type PartNumber,
   parentKey,
   type SaveEvent,
@@ -17,6 +16,7 @@ import {
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
 import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
+import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import type { Transfer } from "./transfer.ts";
@@ -369,33 +369,8 @@ const SHA256_OF_NOTHING: Sha256 = toSha256(
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 );
 
-/** The place of a closed save in the order of closes. */
-export function orderOf(save: Save): number {
-  const { state } = save.record;
-  invariant("order" in state, `a ${state.kind} save has no place yet`);
-  return state.order;
-}
-
 /** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */
 function assertStillThere(slot: Slot, save: Save): void {
   if (slot.closed !== save)
     throw new KodomountError("Interrupted", `${slot.key} is not what is to be published any more`);
-}
-
-function isHeld(save: Save, upload: Upload, partNumber: PartNumber): boolean {
-  const part = save.content.part(partNumber);
-  const ack = upload.acks.get(partNumber);
-  if (part.kind === "sealed") return ack?.sha256 === part.sha256 && ack.size === part.size;
-  return (
-    part.kind === "base" && ack !== undefined && ack.size === save.content.extent(partNumber).size
-  );
-}
-
-function isOf(head: ObjectHead, save: Save, upload: Upload): boolean {
-  return head.metadata[META_SAVE] === upload.record.token && head.size === save.content.size;
-}
-
-function seen(head: ObjectHead | undefined): Parameters<typeof judge>[0] {
-  if (head === undefined) return { kind: "absent" };
-  return { kind: "object", etag: head.etag, size: head.size, token: head.metadata[META_SAVE] };
 }

@@ -238,7 +238,7 @@ export class Transfer {
         );
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
-        const { etag } = await this.#engine.sender.uploadPart(
+        await this.#engine.sender.uploadPart(
           {
             key: slot.key,
             uploadId: upload.record.uploadId,
@@ -249,8 +249,9 @@ export class Transfer {
           },
           priorityOf(save),
           signal,
+          (etag) => this.#acknowledge(upload, partNumber, target, etag),
         );
-        return this.#acknowledge(upload, partNumber, target, etag);
+        return;
       }
       default:
         return unreachable(action);

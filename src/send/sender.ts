@@ -56,6 +56,8 @@ export class Sender {
   /**
    * Sends a part; retries without end what may pass.
    * @param priority the smallest goes first.
+   * @param record notes the acknowledgement: only then does another part take the lane, so that a kill never costs more
+   * parts than there are lanes.
    * @throws `Interrupted` when `signal` aborts, once the connection is given up and the file is no longer read; `Unavailable`
    * when the thread died: the part may or may not have arrived. Otherwise as `ObjectStore.uploadPart`, and `Corrupt`.
    */
@@ -63,8 +65,9 @@ export class Sender {
     request: Omit<PartTask, "kind">,
     priority: number,
     signal?: AbortSignal,
+    record?: (etag: Etag) => Promise<void>,
   ): Promise<{ etag: Etag }> {
-    return this.#send({ kind: "part", ...request }, priority, signal);
+    return this.#send({ kind: "part", ...request }, priority, signal, record);
   }
 
   /** Makes an object in one request, of a spill file or empty. Otherwise as `uploadPart`. */
@@ -97,6 +100,7 @@ export class Sender {
     task: PartTask | PutTask,
     priority: number,
     signal?: AbortSignal,
+    record?: (etag: Etag) => Promise<void>,
   ): Promise<{ etag: Etag }> {
     // Held until the worker has answered: a part that is being given up still has its connection.
     using _ = await this.#lanes.acquire(priority, signal);
@@ -105,6 +109,7 @@ export class Sender {
       const etag = toEtag(await this.#ask(task, signal));
       this.#bytesAcknowledged += task.size;
       this.#lastProgressAt = this.#options.clock.now();
+      await record?.(etag);
       return { etag };
     } finally {
       this.#inFlight -= 1;

@@ -89,7 +89,7 @@ describe("local state", () => {
     await files.save("a", randomContent(1000));
     // It is hashed in the background after the close; what rots later is noticed.
     await expect
-      .poll(async () => (await running.catalog.contents()).parts[0]?.content)
+      .poll(async () => (await running.catalog.contents()).parts[0]?.content, { timeout: 10_000 })
       .toHaveProperty("sha256");
     await running.stop();
     for (const order of world.emulator.orders()) order.cancel();
