@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, describe, type Log } from "../base/mod.ts";
+import { type Clock, describe, type Log, unreachable } from "../base/mod.ts";
 import type { Limits } from "./call.ts";
 import type { Disk } from "./disk.ts";
 import type { Fault, Faults } from "./faults.ts";
@@ -52,7 +52,7 @@ export async function serve(
   } catch (error) {
     // Only the connection is left to fail here: the work turns its own failures into replies.
     log.debug({ kind: asked.kind, key: asked.key }, `The connection broke: ${describe(error)}`);
-    request.socket.destroy();
+    wire.reset();
   }
 }
 
@@ -67,7 +67,8 @@ async function underFault(
   context: Context & { target: Target; answer: () => Promise<Reply> },
 ): Promise<Reply | undefined> {
   const { wire, shared, target, answer } = context;
-  switch (fault?.kind) {
+  if (fault === undefined) return answer();
+  switch (fault.kind) {
     case "status":
       return errorReply({
         status: fault.status,
@@ -98,7 +99,7 @@ async function underFault(
       await expire(shared.disk, target);
       return answer();
     default:
-      return answer();
+      return unreachable(fault);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { KodomountError } from "../base/mod.ts";
 import type { Fault } from "./faults.ts";
 import type { Reply } from "./reply.ts";
@@ -9,6 +10,8 @@ import type { OpenEntry } from "./request-log.ts";
 
 export class Wire {
   readonly #request: IncomingMessage;
+  /** Kept by name: a request that fails may lose it. */
+  readonly #socket: Socket;
   readonly #response: ServerResponse;
   readonly #entry: OpenEntry;
   readonly #fault: Fault | undefined;
@@ -20,6 +23,7 @@ export class Wire {
     fault: Fault | undefined,
   ) {
     this.#request = request;
+    this.#socket = request.socket;
     this.#response = response;
     this.#entry = entry;
     this.#fault = fault;
@@ -27,7 +31,7 @@ export class Wire {
 
   /** The client has gone, or we have hung up. */
   get broken(): boolean {
-    return this.#response.destroyed || this.#request.socket.destroyed;
+    return this.#response.destroyed || this.#socket.destroyed;
   }
 
   /** The body. @throws when the client goes away, or a fault hits within it. */
@@ -71,13 +75,12 @@ export class Wire {
 
   /** Hangs up with a reset. */
   reset(): void {
-    this.#request.socket.resetAndDestroy();
+    this.#socket.resetAndDestroy();
   }
 
   /** Does nothing until the client gives up. @throws always. */
   async stall(): Promise<never> {
-    const { socket } = this.#request;
-    if (!socket.destroyed) await once(socket, "close");
+    if (!this.#socket.destroyed) await once(this.#socket, "close");
     throw gone();
   }
 

@@ -114,12 +114,17 @@ class Proxy implements CountingProxy {
       setHost: false,
     });
     const reply = replyOf(upstream);
+    // Once it has been answered, nobody else tells a request that its client has gone.
+    const onClose = (): void => void request.destroy(new Error("The client has hung up"));
+    socket.once("close", onClose);
     try {
       await Promise.all([this.#sendUp(request, upstream, reply), this.#sendDown(reply, response)]);
     } catch {
       // Either side has gone: the other one shall see that, and that is all a proxy can tell it.
       upstream.destroy();
       socket.destroy();
+    } finally {
+      socket.off("close", onClose);
     }
   }
 
