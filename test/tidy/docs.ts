@@ -12,7 +12,7 @@ function prose(text: string): string {
 export function wrongTitle({ path, text }: SourceFile): string[] {
   const titles = prose(text)
     .split("\n")
-    .filter((line) => /^# /.test(line));
+    .filter((line) => line.startsWith("# "));
   if (titles.length !== 1) return [`${path}: ${titles.length} titles, not one`];
   return text.startsWith("# ") ? [] : [`${path}: does not begin with its title`];
 }

@@ -55,19 +55,25 @@ describe("judge()", () => {
   const nothing: Base = { kind: "absent" };
   const old: Base = { kind: "object", etag: toEtag("old"), size: 3 };
 
+  const absent: Seen = { kind: "absent" };
+  const known = toEtag("known");
+
   test.each([
-    ["nothing is there", { kind: "absent" } as Seen, old, undefined, "publish"],
-    ["our token and size", object("new", 10, "mine"), old, undefined, "ours"],
-    ["the token that the upload carries", object("new", 10, "carried"), old, undefined, "ours"],
-    ["what we replace", object("old", 3), old, undefined, "publish"],
-    ["what we committed before", object("known", 5, "earlier"), old, "known", "publish"],
-    ["another object", object("foreign", 10), old, "known", "conflict"],
-    ["an object where none was", object("foreign", 3), nothing, undefined, "conflict"],
-    ["our token with another size", object("x", 9, "mine"), old, undefined, "conflict"],
-    ["another token with our size", object("x", 10, "theirs"), old, undefined, "conflict"],
-  ] as const)("%s", (_, seen, base, known, verdict) => {
-    expect(judge(seen, expected, base, known === undefined ? undefined : toEtag(known))).toBe(
-      verdict,
-    );
+    { when: "nothing is there", seen: absent, base: old, verdict: "publish" },
+    { when: "our token and size", seen: object("new", 10, "mine"), base: old, verdict: "ours" },
+    { when: "the upload's token", seen: object("new", 10, "carried"), base: old, verdict: "ours" },
+    { when: "what we replace", seen: object("old", 3), base: old, verdict: "publish" },
+    { when: "what we committed last", seen: object("known", 5, "x"), base: old, verdict: "publish" },
+    { when: "another object", seen: object("foreign", 10), base: old, verdict: "conflict" },
+    { when: "one where none was", seen: object("x", 3), base: nothing, verdict: "conflict" },
+    { when: "our token, another size", seen: object("x", 9, "mine"), base: old, verdict: "conflict" },
+    { when: "another token, our size", seen: object("x", 10, "y"), base: old, verdict: "conflict" },
+  ])("S3.3 $when: $verdict", ({ seen, base, verdict }) => {
+    expect(judge(seen, expected, base, known)).toBe(verdict);
   });
+
+  test("S3.3 without a commit of ours only the base may be replaced", () => {
+    expect(judge(object("known", 5), expected, old, undefined)).toBe("conflict");
+  });
+});
 });
