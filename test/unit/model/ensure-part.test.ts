@@ -63,10 +63,20 @@ describe("judge()", () => {
     { when: "our token and size", seen: object("new", 10, "mine"), base: old, verdict: "ours" },
     { when: "the upload's token", seen: object("new", 10, "carried"), base: old, verdict: "ours" },
     { when: "what we replace", seen: object("old", 3), base: old, verdict: "publish" },
-    { when: "what we committed last", seen: object("known", 5, "x"), base: old, verdict: "publish" },
+    {
+      when: "what we committed last",
+      seen: object("known", 5, "x"),
+      base: old,
+      verdict: "publish",
+    },
     { when: "another object", seen: object("foreign", 10), base: old, verdict: "conflict" },
     { when: "one where none was", seen: object("x", 3), base: nothing, verdict: "conflict" },
-    { when: "our token, another size", seen: object("x", 9, "mine"), base: old, verdict: "conflict" },
+    {
+      when: "our token, another size",
+      seen: object("x", 9, "mine"),
+      base: old,
+      verdict: "conflict",
+    },
     { when: "another token, our size", seen: object("x", 10, "y"), base: old, verdict: "conflict" },
   ])("S3.3 $when: $verdict", ({ seen, base, verdict }) => {
     expect(judge(seen, expected, base, known)).toBe(verdict);
@@ -75,5 +85,4 @@ describe("judge()", () => {
   test("S3.3 without a commit of ours only the base may be replaced", () => {
     expect(judge(object("known", 5), expected, old, undefined)).toBe("conflict");
   });
-});
 });
