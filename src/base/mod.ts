@@ -9,4 +9,5 @@ export { type Log, silentLog } from "./log.ts";
 export { Mutex } from "./mutex.ts";
 export { Notifier } from "./notifier.ts";
 export { Semaphore } from "./semaphore.ts";
+export { anySignal, newAbort, unlessAborted } from "./signals.ts";
 export { STEPS, type Step, step } from "./step.ts";

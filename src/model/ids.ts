@@ -17,7 +17,7 @@ export type SaveId = Brand<string, "SaveId">;
 export type UploadId = Brand<string, "UploadId">;
 /** Object key below the mount's prefix: no leading slash, UTF-8; a directory's ends with `/`; the root is "". */
 export type Key = Brand<string, "Key">;
-/** As the store gave it, with whatever quotes it has; opaque, compared only for equality. */
+/** As the store gave it, always with its quotes; opaque, compared only for equality. */
 export type Etag = Brand<string, "Etag">;
 /** 64 lower-case hexadecimal digits. */
 export type Sha256 = Brand<string, "Sha256">;

@@ -79,7 +79,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
     copySizeMax: 5 * GIB,
     keySizeMax: 1024,
     listEncoding: true,
-    ignores: ["if-none-match"],
+    ignores: ["if-none-match", "copy-source-if-match"],
     storageClasses: ["STANDARD"],
   },
 };

@@ -1,7 +1,7 @@
 // One driver per key, level-triggered: it looks at what the slot wants, does one step of it, and looks again. Crash
 // recovery is: load the records, wake the drivers.
 
-import { codeOf, describe, KodomountError } from "../base/mod.ts";
+import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
 import { parentKey, toPartNumber } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
@@ -118,7 +118,7 @@ export class Driver {
   }
 
   async #sendPart(slot: Slot, save: Save, partNumber: number): Promise<void> {
-    const signal = AbortSignal.any([save.abandon.signal, this.#engine.stop]);
+    const signal = anySignal(save.abandon.signal, this.#engine.stop);
     try {
       await this.#transfer.ensure(slot, save, toPartNumber(partNumber), signal);
     } catch (error) {

@@ -1,7 +1,7 @@
 // Makes one closed save visible: all its parts, then one request, then a look that it is there. Idempotent: after a crash
 // it is simply run again.
 
-import { codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import { anySignal, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
   type Etag,
@@ -40,7 +40,7 @@ export class Publication {
    * @throws what is refused for good (the driver parks the save), `Interrupted` when it is superseded or the mount stops.
    */
   async run(slot: Slot, save: Save): Promise<void> {
-    const signal = AbortSignal.any([save.abandon.signal, this.#engine.stop]);
+    const signal = anySignal(save.abandon.signal, this.#engine.stop);
     if (await this.#lookFirst(slot, save, signal)) return;
     if (save.content.partCount <= 1) await this.#putWhole(slot, save, signal);
     else await this.#completeParts(slot, save, signal);
@@ -284,9 +284,21 @@ export class Publication {
     await this.#move(save, { kind: "settle" });
     if (code === undefined || code === "NoSuchUpload")
       return this.#transfer.forget(slot, upload, { abort: false });
-    if (code === "BadPart" && !upload.record.doubt) return this.#transfer.doubt(upload);
+    if (code === "BadPart") return this.#afterBadPart(slot, save, upload, failure);
     if (failure instanceof KodomountError && failure.retryable) return this.#transfer.doubt(upload);
     throw failure;
+  }
+
+  /**
+   * First ListParts must tell what the store has. If it agrees, the upload itself is refused: some stores take none that
+   * has parts of a longer save left over. Then everything is sent to a new one, once.
+   */
+  async #afterBadPart(slot: Slot, save: Save, upload: Upload, failure: unknown): Promise<void> {
+    upload.badCompletes += 1;
+    if (upload.badCompletes === 1) return this.#transfer.doubt(upload);
+    save.refusedUploads += 1;
+    if (save.refusedUploads > 1) throw failure;
+    return this.#transfer.forget(slot, upload, { abort: true });
   }
 
   /** Whoever wants a copy of what is at this key must have it before it is replaced. */

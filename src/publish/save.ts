@@ -1,6 +1,6 @@
 // A save in memory: its record as the catalog has it, and its content.
 
-import { KodomountError } from "../base/mod.ts";
+import { KodomountError, newAbort } from "../base/mod.ts";
 import { type SaveEvent, type SaveRecord, transition } from "../model/mod.ts";
 import type { Content } from "./content.ts";
 
@@ -12,8 +12,10 @@ export class Save {
   dirty = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
-  /** Ends what is being sent of it: it was superseded or dropped. */
-  readonly abandon: AbortController = new AbortController();
+  /** Uploads with all its parts that the store would not complete. */
+  refusedUploads = 0;
+  /** Ends the waits for it: it was superseded or dropped. Parts on their way go on. */
+  readonly abandon: AbortController = newAbort();
 
   constructor(record: SaveRecord, content: Content) {
     this.record = record;

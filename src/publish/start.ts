@@ -1,6 +1,6 @@
 // Puts the publishing engine together and brings back what was pending.
 
-import type { Background, Clock, Log } from "../base/mod.ts";
+import { type Background, type Clock, type Log, newAbort } from "../base/mod.ts";
 import type { Catalog, ReplyRecord } from "../catalog/mod.ts";
 import type { PartPlan } from "../model/mod.ts";
 import type { Sender } from "../send/mod.ts";
@@ -41,7 +41,7 @@ export interface Started {
 /** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
 export async function startPublisher(options: PublisherOptions): Promise<Started> {
   const { lagMs, trusted, ...rest } = options;
-  const stopping = new AbortController();
+  const stopping = newAbort();
   const engine: Engine & { aborts: Aborts } = {
     ...rest,
     order: new Order(options.clock, lagMs),

@@ -2,12 +2,15 @@
 // rewrite and overwrite: it ends when the store has acknowledged the part as it is now.
 
 import {
+  anySignal,
   codeOf,
   describe,
   invariant,
   KodomountError,
+  newAbort,
   step,
   toError,
+  unlessAborted,
   unreachable,
 } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
@@ -62,7 +65,7 @@ export class Transfer {
       assertWanted(slot, save, signal);
       const running = upload.attempts.get(partNumber);
       if (running !== undefined) {
-        await this.#settleAttempt(upload, running, identityOf(target));
+        await this.#settleAttempt(upload, running, identityOf(target), signal);
         continue;
       }
       const held = upload.acks.get(partNumber);
@@ -172,12 +175,17 @@ export class Transfer {
   }
 
   /** Waits for an attempt at the same content, ends one at other content: never two of one part at once. */
-  async #settleAttempt(upload: Upload, running: Attempt, identity: string): Promise<void> {
+  async #settleAttempt(
+    upload: Upload,
+    running: Attempt,
+    identity: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (running.identity !== identity) {
       running.abort.abort();
       await this.doubt(upload);
     }
-    await running.done;
+    await unlessAborted(running.done, signal);
   }
 
   async #attempt(
@@ -192,19 +200,18 @@ export class Transfer {
     signal: AbortSignal,
   ): Promise<void> {
     const { upload, partNumber, target } = part;
-    const abort = new AbortController();
-    const both = AbortSignal.any([abort.signal, signal]);
+    // Not ended with the save: what takes its place often wants the same part, and it is half-way there.
+    const abort = newAbort();
     let failure: Error | undefined;
-    const done = this.#perform(slot, save, part, both)
+    const done = this.#perform(slot, save, part, anySignal(abort.signal, this.#engine.stop))
       .catch((error: unknown) => {
         failure = toError(error);
       })
       .finally(() => upload.attempts.delete(partNumber));
     upload.attempts.set(partNumber, { identity: identityOf(target), abort, done });
-    await done;
+    await unlessAborted(done, signal);
     if (failure === undefined) return;
-    if (both.aborted) await this.doubt(upload);
-    if (abort.signal.aborted && !signal.aborted) return; // other content takes its place: look again
+    if (abort.signal.aborted) return this.doubt(upload); // other content takes its place: look again
     slot.lastError = describe(failure);
     await this.#afterFailure(slot, save, part, failure);
   }

@@ -21,6 +21,8 @@ export class Upload {
   copyFailed = false;
   /** How often the store said that a body was not what its hash says, though the spill is right. */
   badDigests = 0;
+  /** How often the store has refused to complete it although ListParts agreed. */
+  badCompletes = 0;
 
   constructor(record: UploadRecord, acks: Iterable<readonly [PartNumber, Acknowledgement]>) {
     this.record = record;

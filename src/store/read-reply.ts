@@ -43,7 +43,7 @@ export async function readReply(
 export function etagOf(etag: string | undefined): Etag {
   if (etag === undefined || etag === "")
     throw new KodomountError("Unavailable", "the reply has no ETag, so it is not a store's");
-  return toEtag(etag);
+  return quoted(etag);
 }
 
 /** "bytes=FIRST-LAST". */
@@ -90,4 +90,9 @@ function readAll(body: Readable, length: number): Promise<Buffer> {
         reject(new KodomountError("Unavailable", `the body ends after ${at} of ${length} bytes`));
     });
   });
+}
+
+/** Some stores leave out the quotes in some replies (Ceph RGW in CopyObject's): compared, they must be the same. */
+export function quoted(etag: string): Etag {
+  return toEtag(/^(W\/)?"/.test(etag) ? etag : `"${etag}"`);
 }

@@ -20,7 +20,6 @@ import { codeOf, invariant, KodomountError } from "../base/mod.ts";
 import {
   type Etag,
   type Key,
-  toEtag,
   toKey,
   toPartNumber,
   toUploadId,
@@ -39,7 +38,7 @@ import type {
   StoreOptions,
 } from "./object-store.ts";
 import { toBody, withHash } from "./payload.ts";
-import { etagOf, readReply, toRange } from "./read-reply.ts";
+import { etagOf, quoted, readReply, toRange } from "./read-reply.ts";
 
 /** How long the store may work by itself, on a copy or on joining parts, without a byte to us. */
 const STORE_WORKS_MS = 60_000;
@@ -125,7 +124,7 @@ class S3Store implements ObjectStore {
     };
     const objects = (reply.Contents ?? []).map((object) => ({
       key: decode(object.Key),
-      etag: toEtag(object.ETag ?? ""),
+      etag: quoted(object.ETag ?? ""),
       size: object.Size ?? 0,
       lastModifiedMs: object.LastModified?.getTime() ?? 0,
       storageClass: object.StorageClass,
@@ -261,7 +260,7 @@ class S3Store implements ObjectStore {
         parts.push({
           partNumber: toPartNumber(part.PartNumber ?? 0),
           size: part.Size ?? 0,
-          etag: toEtag(part.ETag ?? ""),
+          etag: quoted(part.ETag ?? ""),
         });
       const next = tokenOf(reply.IsTruncated, reply.NextPartNumberMarker);
       // Some stores say "truncated" of the last page, too, and give the same way on again, or 0.
