@@ -74,6 +74,8 @@ function lint(): Map<string, Set<string>> {
     output = execFileSync(join(ROOT, "node_modules/.bin/oxlint"), args, {
       cwd: dir,
       encoding: "utf8",
+      // Otherwise looked for in the working directory and in PATH.
+      env: { ...process.env, OXLINT_TSGOLINT_PATH: join(ROOT, "node_modules/.bin/tsgolint") },
     });
   } catch (error) {
     // It found something, so it ends with 1; what it printed is what we came for.
