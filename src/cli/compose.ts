@@ -23,6 +23,7 @@ import {
   withRetry,
 } from "../store/mod.ts";
 import { explainAccess } from "./access.ts";
+import { keepPlan } from "./kept-plan.ts";
 import { foundSave, Running } from "./running.ts";
 import { Undo } from "./undo.ts";
 import { readVersion } from "./version.ts";
@@ -63,6 +64,8 @@ async function build(base: Base): Promise<Running> {
   undo.add(() => plain.close());
   const payloadHash = await lookAtStore(base, plain);
   const catalog = await openCatalog(base);
+  const plan = partPlan(config.partSize, PROVIDERS[config.provider]);
+  await keepPlan(config.stateDir, plan, async () => (await catalog.contents()).saves.length);
   const { filesystem, publisher, spill, sender } = await startEngine(base, plain, catalog);
   const mount = await mountFuse({
     filesystem,
@@ -152,7 +155,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
       loader.note(key, now);
       filesystem?.objectChanged(key);
     },
-    trusted: catalog.sameBoot,
+    trusted: catalog.sameBoot || catalog.cleanStop,
   });
   undo.add(() => engine.stop());
   publisher = engine.publisher;
