@@ -1,7 +1,7 @@
 // A mount at work, from the moment it answers to the end of its process: what it tells, what it takes as orders, and in
 // which order it ends. The directory goes first, then what was closed is published, then everything is taken down.
 
-import { type Clock, codeOf, KodomountError, type Log } from "../base/mod.ts";
+import { anySignal, type Clock, codeOf, KodomountError, type Log, newAbort } from "../base/mod.ts";
 import type { MountConfig } from "../config/mod.ts";
 import type {
   Action,
@@ -43,7 +43,7 @@ export class Running implements ControlTarget {
   readonly #parts: RunningParts;
   readonly #since: number;
   /** Aborts when nothing more is waited for. */
-  readonly #hurry = new AbortController();
+  readonly #hurry = newAbort();
   #mounted = true;
   /**
    * One line for each promise that is not in the bucket when the process ends: it is in the state directory.
@@ -95,7 +95,7 @@ export class Running implements ControlTarget {
     onWaiting: OnWaiting,
     signal: AbortSignal,
   ): Promise<{ failed: string[] }> {
-    const either = AbortSignal.any([signal, this.#hurry.signal]);
+    const either = anySignal(signal, this.#hurry.signal);
     let shown = "";
     for (;;) {
       const pending = this.#parts.pending().filter((each) => isAt(path, each));
