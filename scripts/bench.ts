@@ -32,16 +32,26 @@ async function rawUpload(options: StoreOptions, file: string): Promise<Figures> 
   const lanes = new Semaphore(LANES);
   const { open } = await import("node:fs/promises");
   const handle = await open(file, "r");
-  const send = async (index: number): Promise<{ partNumber: ReturnType<typeof toPartNumber>; etag: never }> => {
+  const send = async (
+    index: number,
+  ): Promise<{ partNumber: ReturnType<typeof toPartNumber>; etag: never }> => {
     using _ = await lanes.acquire();
     const bytes = Buffer.allocUnsafe(Math.min(PART, SIZE - index * PART));
     await handle.read(bytes, 0, bytes.length, index * PART);
     const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
     const partNumber = toPartNumber(index + 1);
-    const { etag } = await store.uploadPart({ key, uploadId, partNumber, body: { kind: "bytes", bytes }, sha256 });
+    const { etag } = await store.uploadPart({
+      key,
+      uploadId,
+      partNumber,
+      body: { kind: "bytes", bytes },
+      sha256,
+    });
     return { partNumber, etag: etag as never };
   };
-  const parts = await Promise.all(Array.from({ length: Math.ceil(SIZE / PART) }, (_, index) => send(index)));
+  const parts = await Promise.all(
+    Array.from({ length: Math.ceil(SIZE / PART) }, (_, index) => send(index)),
+  );
   await store.complete({ key, uploadId, parts });
   const seconds = (performance.now() - start) / 1000;
   await handle.close();
@@ -74,11 +84,32 @@ async function main(): Promise<void> {
   const keys = { accessKeyId: rgw.accessKeyId, secretAccessKey: rgw.secretAccessKey };
   const file = join(temp.path, "source");
   await sh(`head -c ${SIZE} /dev/urandom > ${file}`);
-  const options: StoreOptions = { endpoint: rgw.endpoint, region: rgw.region, bucket: "bench", prefix: "", provider: PROVIDERS.generic, credentials: { kind: "static", ...keys }, connections: LANES };
-  await using mount = new TestMount(temp.path, { endpoint: rgw.endpoint, ...keys, region: rgw.region, bucket: "bench", provider: "generic" });
+  const options: StoreOptions = {
+    endpoint: rgw.endpoint,
+    region: rgw.region,
+    bucket: "bench",
+    prefix: "",
+    provider: PROVIDERS.generic,
+    credentials: { kind: "static", ...keys },
+    connections: LANES,
+  };
+  await using mount = new TestMount(temp.path, {
+    endpoint: rgw.endpoint,
+    ...keys,
+    region: rgw.region,
+    bucket: "bench",
+    provider: "generic",
+  });
   await mount.start();
   const { pid } = await mount.status();
-  const rows = { disk: [] as number[], raw: [] as number[], rawCpu: [] as number[], mount: [] as number[], mountCpu: [] as number[], sent: [] as number[] };
+  const rows = {
+    disk: [] as number[],
+    raw: [] as number[],
+    rawCpu: [] as number[],
+    mount: [] as number[],
+    mountCpu: [] as number[],
+    sent: [] as number[],
+  };
   for (let run = 0; run < RUNS; run += 1) {
     let start = performance.now();
     await sh(`cp ${file} ${join(temp.path, "copy")} && sync -d ${join(temp.path, "copy")}`);
@@ -95,11 +126,19 @@ async function main(): Promise<void> {
     await sh(`rm ${mount.dir}/file-${run}`);
   }
   const gib = SIZE / (1024 * MIB);
-  console.log(`cp of ${SIZE / MIB} MiB to durable on Ceph RGW, medians of ${RUNS} interleaved runs`);
+  console.log(
+    `cp of ${SIZE / MIB} MiB to durable on Ceph RGW, medians of ${RUNS} interleaved runs`,
+  );
   console.log(`  disk copy with sync  ${median(rows.disk).toFixed(2)} s`);
-  console.log(`  raw uploader         ${median(rows.raw).toFixed(2)} s  ${(median(rows.rawCpu) / gib).toFixed(2)} CPU s/GiB`);
-  console.log(`  kodomount            ${median(rows.mount).toFixed(2)} s  ${(median(rows.mountCpu) / gib).toFixed(2)} CPU s/GiB  peak RSS ${(await peakRssMib(pid)).toFixed(0)} MiB  sent ${median(rows.sent).toFixed(3)} x size`);
-  console.log(`  kodomount / raw      ${(median(rows.mount) / median(rows.raw)).toFixed(2)} (goal 1.30)`);
+  console.log(
+    `  raw uploader         ${median(rows.raw).toFixed(2)} s  ${(median(rows.rawCpu) / gib).toFixed(2)} CPU s/GiB`,
+  );
+  console.log(
+    `  kodomount            ${median(rows.mount).toFixed(2)} s  ${(median(rows.mountCpu) / gib).toFixed(2)} CPU s/GiB  peak RSS ${(await peakRssMib(pid)).toFixed(0)} MiB  sent ${median(rows.sent).toFixed(3)} x size`,
+  );
+  console.log(
+    `  kodomount / raw      ${(median(rows.mount) / median(rows.raw)).toFixed(2)} (goal 1.30)`,
+  );
   console.log(`  kodomount / disk     ${(median(rows.mount) / median(rows.disk)).toFixed(2)}`);
   await mount.unmount();
 }

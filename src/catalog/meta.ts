@@ -11,7 +11,7 @@ import { parseIdentity } from "./parse.ts";
 import type { Identity } from "./records.ts";
 
 /** Of the layout of keys and records; grows with every change that an older program would misread. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** The root is 1. */
 const FIRST_NUMBER = 2;

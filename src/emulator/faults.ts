@@ -22,7 +22,7 @@ export type Fault =
   /** The upload of the request is gone, as after its expiry. */
   | { readonly kind: "no-such-upload" };
 
-export const FAULT_KINDS: readonly Fault["kind"][] = [
+const FAULT_KINDS: readonly Fault["kind"][] = [
   "status",
   "reset",
   "stall",

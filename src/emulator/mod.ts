@@ -4,5 +4,5 @@ export type { Limits } from "./call.ts";
 export { type Emulator, type EmulatorOptions, startEmulator } from "./emulator.ts";
 export type { Fault, Order, OrderRequest } from "./faults.ts";
 export type { RequestEntry } from "./request-log.ts";
-export { OPERATION_KINDS, type OperationKind, targetOf } from "./target.ts";
+export { type OperationKind, targetOf } from "./target.ts";
 export type { ObjectView, UploadView } from "./view.ts";

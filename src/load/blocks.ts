@@ -1,7 +1,7 @@
 // Reads of committed objects: aligned blocks by ranged GETs, a few of them kept, concurrent readers share one request.
 
 import { LRUCache } from "lru-cache";
-import { KodomountError } from "../base/mod.ts";
+import { KodomountError, unlessAborted } from "../base/mod.ts";
 import type { Etag, Key } from "../model/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
 
@@ -31,8 +31,6 @@ export class Blocks {
         const range = { offset, length: Math.min(BLOCK_SIZE, size - offset) };
         return (await store.get({ key, range, etag }, signal)).bytes;
       },
-      // A reader that gives up must not fail the others; what was fetched for it is kept.
-      ignoreFetchAbort: true,
     });
   }
 
@@ -61,11 +59,11 @@ export class Blocks {
   async #block(version: Version, offset: number, signal: AbortSignal): Promise<Buffer> {
     const name = `${version.key}\0${version.etag}\0${offset}`;
     try {
-      const block = await this.#cache.fetch(name, { context: { ...version, offset }, signal });
+      // A reader that gives up leaves at once, and must not fail the others who wait for the same block.
+      const fetched = this.#cache.fetch(name, { context: { ...version, offset } });
+      const block = await unlessAborted(fetched, signal);
       if (block !== undefined) return block;
     } catch (error) {
-      if (signal.aborted)
-        throw new KodomountError("Interrupted", "The read was interrupted", { cause: error });
       if (
         error instanceof KodomountError &&
         (error.code === "PreconditionFailed" || error.code === "NotFound")

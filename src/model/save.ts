@@ -55,7 +55,9 @@ export type SaveEvent =
   | { readonly kind: "settle" }
   | { readonly kind: "park"; readonly why: Code }
   /** The operator says try again. */
-  | { readonly kind: "unpark" };
+  | { readonly kind: "unpark" }
+  /** The machine has lost power before its content was durable, and the bucket does not have it. */
+  | { readonly kind: "distrust"; readonly since: number };
 
 /**
  * The state after `event`.
@@ -90,6 +92,10 @@ export function transition(state: SaveState, event: SaveEvent): SaveState {
     case "unpark":
       if (state.kind === "parked") return closedAgain(state);
       break;
+    case "distrust":
+      if (state.kind === "closed" || state.kind === "completing")
+        return { kind: "interrupted", since: event.since, size: state.size };
+      break;
   }
   throw new KodomountError("Programmer", `A save that is ${state.kind} cannot ${event.kind}`);
 }
@@ -121,7 +127,7 @@ export interface SaveRecord {
   readonly attributes: Attributes;
   /** Bytes, as of the last record; a `closed` state has the final size. */
   readonly size: number;
-  /** Its content up to here was acknowledged by an fsync of its writer. */
+  /** Its content, as of this record, survives a loss of power: by an fsync of its writer, or a close that needed it. */
   readonly fsynced: boolean;
   readonly state: SaveState;
 }

@@ -6,7 +6,6 @@ import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
   type Etag,
   judge,
-  type PartNumber,
   parentKey,
   type SaveEvent,
   type Sha256,
@@ -67,6 +66,10 @@ export class Publication {
       return true;
     }
     if (await this.#wasCommittedBefore(slot, save, head)) return true;
+    if (save.distrusted) {
+      await this.#interrupt(slot, save);
+      return true;
+    }
     if (verdict === "conflict")
       throw new KodomountError(
         "Conflict",
@@ -94,6 +97,16 @@ export class Publication {
     );
     await this.#remove(slot, save, []);
     return true;
+  }
+
+  /** Its close had not returned, and its bytes may be lost: kept, hidden, not published by itself. */
+  async #interrupt(slot: Slot, save: Save): Promise<void> {
+    const place = orderOf(save);
+    await this.#move(save, { kind: "distrust", since: this.#engine.clock.now() });
+    slot.closed = undefined;
+    slot.interrupted = save;
+    this.#engine.order.leave(place, parentKey(slot.key));
+    slot.changed.notify();
   }
 
   /** Up to one part: one PutObject, which is atomic. */
@@ -160,7 +173,7 @@ export class Publication {
     if (!save.content.partNumbers().every((partNumber) => isHeld(save, upload, partNumber)))
       return false;
     if (!upload.record.doubt) return true;
-    const listed = await this.#listParts(slot, upload, signal);
+    const listed = await this.#transfer.listParts(slot, upload, signal);
     if (listed === undefined) return false;
     const wrong = save.content.partNumbers().filter((partNumber) => {
       const ack = upload.acks.get(partNumber);
@@ -176,24 +189,6 @@ export class Publication {
     }
     await this.#engine.catalog.apply(changes, { sync: false });
     return wrong.length === 0;
-  }
-
-  async #listParts(
-    slot: Slot,
-    upload: Upload,
-    signal: AbortSignal,
-  ): Promise<Map<PartNumber, { etag: Etag; size: number }> | undefined> {
-    try {
-      const parts = await this.#engine.store.listParts(
-        { key: slot.key, uploadId: upload.record.uploadId },
-        signal,
-      );
-      return new Map(parts.map(({ partNumber, etag, size }) => [partNumber, { etag, size }]));
-    } catch (error) {
-      if (codeOf(error) !== "NoSuchUpload") throw error;
-      await this.#transfer.forget(slot, upload, { abort: false });
-      return undefined;
-    }
   }
 
   /** Parts that were copied are only right if the object they came from was the same all the time. */

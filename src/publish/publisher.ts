@@ -22,6 +22,7 @@ import { orderOf } from "./evidence.ts";
 import { newSaveId } from "./ids.ts";
 import { Namespace } from "./namespace.ts";
 import { act, type OperatorOrder } from "./operator.ts";
+import { readBase } from "./read-base.ts";
 import { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
@@ -123,7 +124,7 @@ export class Publisher {
     const slot = this.#slotOf(save.record.key);
     const superseded = slot.closed;
     const { want } = slot;
-    const changes = this.#closeChanges(save, slot);
+    const changes = this.#closeChanges(save, slot, options.durable);
     slot.closed = save;
     slot.want = undefined;
     if (slot.open === save) slot.open = undefined;
@@ -301,7 +302,7 @@ export class Publisher {
       plan: this.#engine.plan,
       spill: this.#engine.spill,
       readBase: (offset, length, signal) =>
-        this.#readBase(current()?.record ?? record, { offset, length }, signal),
+        readBase(this.#engine, current()?.record ?? record, { offset, length }, signal),
       onChange: (partNumber) => {
         const save = current();
         const attempt =
@@ -313,29 +314,6 @@ export class Publisher {
         if (slot !== undefined) this.#driver.wake(slot);
       },
     });
-  }
-
-  async #readBase(
-    record: SaveRecord,
-    range: { offset: number; length: number },
-    signal?: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { base, key } = record;
-    invariant(base.kind === "object", `${key} has an object underneath`);
-    try {
-      return (await this.#engine.store.get({ key, range, etag: base.etag }, signal)).bytes;
-    } catch (error) {
-      if (
-        !(error instanceof KodomountError) ||
-        (error.code !== "PreconditionFailed" && error.code !== "NotFound")
-      )
-        throw error;
-      throw new KodomountError(
-        "Stale",
-        `${key} was changed by another client while it was being modified here`,
-        { cause: error },
-      );
-    }
   }
 
   async #start(
@@ -369,11 +347,17 @@ export class Publisher {
   }
 
   /** Its place in the order of closes, and everything a restart needs to go on from here. */
-  #closeChanges(save: Save, slot: Slot): Change[] {
+  #closeChanges(save: Save, slot: Slot, durable: boolean): Change[] {
     const { order, clock } = this.#engine;
     const closedAt = clock.now();
     const place = order.take(parentKey(slot.key), closedAt);
-    save.record = save.after({ kind: "close", size: save.content.size, closedAt, order: place });
+    const closed = save.after({
+      kind: "close",
+      size: save.content.size,
+      closedAt,
+      order: place,
+    });
+    save.record = { ...closed, fsynced: durable };
     const changes: Change[] = [
       { put: "save", record: save.record },
       ...partChanges(save),

@@ -23,7 +23,7 @@ const UPLOAD_KEEP_MS = 6 * 24 * 3600_000;
 
 /**
  * Enters everything in `contents`. Saves that were open have lost their writer: they are interrupted now.
- * @param trusted the machine has not lost power since: hashes that were not synced are believed.
+ * @param trusted the machine has not lost power since: what was not synced is believed.
  */
 export async function recover(
   engine: Engine,
@@ -73,6 +73,7 @@ async function enterSave(
   else {
     slot.closed = save;
     slot.look = true;
+    save.distrusted = !found.trusted && !record.fsynced;
   }
 }
 
@@ -94,8 +95,7 @@ async function restoredParts(
 ): Promise<{ size: number; parts: Map<PartNumber, PartContent> }> {
   const { record } = found;
   const parts = new Map<PartNumber, PartContent>();
-  for (const { partNumber, content } of found.parts)
-    parts.set(partNumber, restoredPart(content, found.trusted));
+  for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content));
   if (!wasOpen) return { size: record.size, parts };
   let { size } = record;
   if (record.base.kind === "object" && [...parts.values()].some((part) => part.kind === "base"))
@@ -112,10 +112,11 @@ async function restoredParts(
   return { size, parts };
 }
 
-function restoredPart(content: PartRecord["content"], trusted: boolean): PartContent {
+/** A hash that is known is kept: a file that lost power does not have it any more, and the store refuses it. */
+function restoredPart(content: PartRecord["content"]): PartContent {
   if (content.kind === "base") return { kind: "base" };
   const { rev, size, sha256 } = content;
-  if (sha256 === undefined || !trusted) return { kind: "frozen", rev: toRev(rev), size };
+  if (sha256 === undefined) return { kind: "frozen", rev: toRev(rev), size };
   return { kind: "sealed", rev: toRev(rev), size, sha256 };
 }
 

@@ -120,6 +120,25 @@ export class Transfer {
       );
   }
 
+  /** What the store says that the upload holds; undefined when it does not know the upload any more. */
+  async listParts(
+    slot: Slot,
+    upload: Upload,
+    signal: AbortSignal,
+  ): Promise<Map<PartNumber, { etag: Etag; size: number }> | undefined> {
+    try {
+      const parts = await this.#engine.store.listParts(
+        { key: slot.key, uploadId: upload.record.uploadId },
+        signal,
+      );
+      return new Map(parts.map(({ partNumber, etag, size }) => [partNumber, { etag, size }]));
+    } catch (error) {
+      if (codeOf(error) !== "NoSuchUpload") throw error;
+      await this.forget(slot, upload, { abort: false });
+      return undefined;
+    }
+  }
+
   /** From now on ListParts must agree before Complete. */
   async doubt(upload: Upload): Promise<void> {
     if (upload.record.doubt) return;

@@ -144,7 +144,7 @@ async function assertPromisesKept(scene: Scene, manifest: string): Promise<void>
 
 describe.skipIf(why !== undefined)("SIGKILL of the mount at a named step", () => {
   for (const step of STEPS)
-    test(`S3.2 ${step}: promises are kept, nothing is torn, nothing is left over`, async () => {
+    test(`S3.2 S3.5 ${step}: promises are kept, nothing is torn, nothing is left over`, async () => {
       await withScene(async (scene) => {
         const { base, mount, emulator } = scene;
         await mkdir(join(base, "src"));

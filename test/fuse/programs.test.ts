@@ -205,7 +205,7 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
     expect(await sha(join(mount.dir, "model.pt"))).toBe(await sha(join(temp.path, "src/model.pt")));
   });
 
-  test("names that cannot be: too long, not UTF-8, devices, hard links", async () => {
+  test("S1.3 names and kinds of files that cannot be: too long, not UTF-8, devices, hard links", async () => {
     const long = "x".repeat(256);
     expect((await run("bash", ["-c", `echo a > $DIR/${long}`], { env: env() })).stderr).toContain(
       "File name too long",

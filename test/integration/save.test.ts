@@ -172,7 +172,7 @@ describe("a save of several parts", () => {
 });
 
 describe("overwriting and appending", () => {
-  test("a file saved over its predecessor sends only the parts that differ", async () => {
+  test("S2.7 a file saved over its predecessor sends only the parts that differ", async () => {
     const { files } = await begin();
     const content = randomContent(5 * MIB);
     await files.save("ckpt", content);

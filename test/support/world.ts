@@ -2,6 +2,7 @@
 // kill a part of itself) and started again by a test.
 
 import { randomBytes } from "node:crypto";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { Background, silentLog, systemClock } from "../../src/base/mod.ts";
 import { Catalog } from "../../src/catalog/mod.ts";
@@ -31,7 +32,9 @@ export interface WorldOptions {
   readonly closeMode?: "commit" | "strict" | "local";
   readonly lagMs?: number;
   readonly spillLimit?: number;
-  readonly bootId?: string;
+  readonly listTtlMs?: number;
+  /** How long a lookup may take. */
+  readonly deadlineMs?: number;
 }
 
 const MIB = 1024 * 1024;
@@ -102,25 +105,33 @@ export class World implements AsyncDisposable {
     return createS3Store(this.storeOptions, { clock: systemClock, log: silentLog });
   }
 
-  async start(): Promise<Running> {
+  /**
+   * Another run on what the disk has at this moment, after another boot: as if the machine had lost power. What the kernel
+   * had not written yet is there all the same: only what the product believes is tested.
+   */
+  async startAfterPowerLoss(running: Running): Promise<Running> {
+    const stateDir = `${this.stateDir}-copy`;
+    await cp(this.stateDir, stateDir, { recursive: true });
+    await running.stop();
+    return this.start({ stateDir, bootId: "another boot" });
+  }
+
+  async start(at: { stateDir?: string; bootId?: string } = {}): Promise<Running> {
+    const { stateDir = this.stateDir, bootId = "boot" } = at;
     const clock = systemClock;
     const log = silentLog;
     const background = new Background(log);
-    const {
-      closeMode = "commit",
-      lagMs = 2000,
-      spillLimit = 1024 * MIB,
-      bootId = "boot",
-    } = this.#options;
+    const { closeMode = "commit", lagMs = 2000, spillLimit = 1024 * MIB } = this.#options;
+    const { listTtlMs = 5000, deadlineMs } = this.#options;
     const catalog = await Catalog.open({
-      dir: join(this.stateDir, "catalog"),
+      dir: join(stateDir, "catalog"),
       identity: { endpoint: "test", bucket: "bucket", prefix: "" },
       log,
       clock,
       bootId,
     });
     const spill = await Spill.open({
-      dir: join(this.stateDir, "spill"),
+      dir: join(stateDir, "spill"),
       limit: spillLimit,
       log,
       canFree: () => publisherOf().canFree(),
@@ -128,12 +139,13 @@ export class World implements AsyncDisposable {
     const store = withRetry(this.bucket(), { clock, log });
     const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock });
     const loader = new Loader({
-      store,
+      store:
+        deadlineMs === undefined ? store : withRetry(this.bucket(), { clock, log, deadlineMs }),
       reads: store,
       catalog,
       clock,
       log,
-      ttlMs: 5000,
+      ttlMs: listTtlMs,
       defaults: { uid: 0, gid: 0, fileMode: 0o644, directoryMode: 0o755, mtimeMs: 0 },
     });
     let filesystem: KodoFilesystem | undefined;
@@ -157,7 +169,7 @@ export class World implements AsyncDisposable {
         loader.note(key, now);
         filesystem?.objectChanged(key);
       },
-      trusted: true,
+      trusted: catalog.sameBoot || catalog.cleanStop,
     });
     publisher = started.publisher;
     filesystem = createFilesystem({

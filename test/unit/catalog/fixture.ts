@@ -20,7 +20,7 @@ import { tempDir } from "../../support/temp.ts";
 export const SAVE = toSaveId("00000000000000a1");
 export const UPLOAD = toUploadId("upload-1");
 export const KEY: Key = toKey("dir/model.bin");
-export const ATTRIBUTES = { mode: 0o100644, uid: 1000, gid: 100, mtimeMs: 1_700_000_000_123.25 };
+const ATTRIBUTES = { mode: 0o100644, uid: 1000, gid: 100, mtimeMs: 1_700_000_000_123.25 };
 const PLAN = { tiers: [{ count: 4000, size: 8_388_608 }] };
 
 export const SAVE_RECORD: SaveRecord = {

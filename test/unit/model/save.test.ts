@@ -23,6 +23,7 @@ const EVENTS = {
   settle: { kind: "settle" },
   park: { kind: "park", why: "QuotaExceeded" },
   unpark: { kind: "unpark" },
+  distrust: { kind: "distrust", since: 700 },
 } satisfies { [K in SaveEvent["kind"]]: SaveEvent & { kind: K } };
 
 const CLOSED_NOW: SaveState = { kind: "closed", size: 9, closedAt: 2000, order: 4 };
@@ -42,10 +43,12 @@ const TABLE: { [S in SaveState["kind"]]: { [E in SaveEvent["kind"]]?: SaveState 
     interrupt: INTERRUPTED_NOW,
   },
   closed: {
+    distrust: { kind: "interrupted", since: 700, size: 7 },
     complete: { kind: "completing", ...PROMISE, token: "u" },
     park: { kind: "parked", ...PROMISE, why: "QuotaExceeded" },
   },
   completing: {
+    distrust: { kind: "interrupted", since: 700, size: 7 },
     settle: STATES.closed,
     park: { kind: "parked", ...PROMISE, why: "QuotaExceeded" },
   },

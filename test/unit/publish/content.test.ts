@@ -1,3 +1,5 @@
+// The content of one save, where the property test found something or a rule has a number.
+
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { silentLog } from "../../../src/base/mod.ts";

@@ -1,3 +1,5 @@
+// Who goes first: turns in a directory, and the lag.
+
 import { describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../../src/base/mod.ts";
 import { toKey } from "../../../src/model/mod.ts";
