@@ -20,7 +20,7 @@ import {
   UPLOADS,
   WANTS,
 } from "./keys.ts";
-import { type Meta, nextNumber, readMeta, started, stopped } from "./meta.ts";
+import { type Meta, nextNumber, readMeta, running, started, stopped } from "./meta.ts";
 import { Numbers } from "./numbers.ts";
 import {
   parseAbort,
@@ -57,6 +57,7 @@ export class Catalog {
   readonly #numbers: Numbers;
   readonly #replies = new RecentReplies();
   #closed = false;
+  #vouched = false;
 
   private constructor(db: Database, options: CatalogOptions, meta: Meta) {
     this.#db = db;
@@ -80,7 +81,8 @@ export class Catalog {
     const db = await openDatabase(dir);
     try {
       const catalog = new Catalog(db, options, await readMeta(db, options));
-      await catalog.#journal.write(started(options.identity, options.bootId), true);
+      await catalog.#journal.write(started(options.identity), true);
+      if (catalog.sameBoot || catalog.cleanStop) await catalog.vouch();
       await catalog.#numbers.fetch();
       await catalog.#noteReplies();
       return catalog;
@@ -160,6 +162,16 @@ export class Catalog {
     return found;
   }
 
+  /**
+   * What a loss of power may have damaged has been dealt with, durably: from now on this boot counts as the last one. Until
+   * then a start that fails leaves the next one as careful as it was itself.
+   */
+  async vouch(): Promise<void> {
+    if (this.#vouched) return;
+    await this.#journal.write(running(this.#options.bootId), true);
+    this.#vouched = true;
+  }
+
   /** A number above 1 that was never given out before, not even before a crash. */
   allocate(): number {
     return this.#numbers.allocate();
@@ -171,7 +183,7 @@ export class Catalog {
     this.#closed = true;
     try {
       await this.#numbers.stop();
-      await this.#journal.write(stopped(this.#options.bootId), true);
+      if (this.#vouched) await this.#journal.write(stopped(this.#options.bootId), true);
     } finally {
       await this.#journal.stop();
       await closeDatabase(this.#db);

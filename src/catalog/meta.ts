@@ -57,13 +57,14 @@ export async function readMeta(
   };
 }
 
-/** The first batch of a use: from now on an end that is not `stopped` was not orderly. */
-export function started(identity: Identity, bootId: string): JournalStep[] {
-  return [
-    put(SCHEMA_KEY, { version: SCHEMA_VERSION }),
-    put(IDENTITY_KEY, identity),
-    put(BOOT_KEY, { id: bootId, clean: false }),
-  ];
+/** The first batch of a use. */
+export function started(identity: Identity): JournalStep[] {
+  return [put(SCHEMA_KEY, { version: SCHEMA_VERSION }), put(IDENTITY_KEY, identity)];
+}
+
+/** From now on an end that is not `stopped` was not orderly. */
+export function running(bootId: string): JournalStep[] {
+  return [put(BOOT_KEY, { id: bootId, clean: false })];
 }
 
 export function stopped(bootId: string): JournalStep[] {

@@ -73,7 +73,9 @@ export class Driver {
       await this.#publication.run(slot, save);
       return "more";
     } catch (error) {
-      if (slot.closed !== save || codeOf(error) === "Interrupted") return "more";
+      if (slot.closed !== save) return "more";
+      // Not wanted any more, and whoever decided that is about to say what is: not in a loop that lets nobody run.
+      if (codeOf(error) === "Interrupted") return "pause";
       slot.lastError = describe(error);
       if (error instanceof KodomountError && error.retryable) return "pause";
       await this.#park(slot, save, error);

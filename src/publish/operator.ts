@@ -1,6 +1,6 @@
 // The operator's orders for what is kept: publish or drop what was interrupted, try again or drop what was parked.
 
-import { invariant, KodomountError } from "../base/mod.ts";
+import { invariant, KodomountError, newAbort } from "../base/mod.ts";
 import { parentKey } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Publisher } from "./publisher.ts";
@@ -37,6 +37,8 @@ export async function act(
         `${slot.key} is being saved anew: that will replace the interrupted one`,
       );
     slot.interrupted = undefined;
+    // Its sending was given up when its writer died.
+    save.abandon = newAbort();
     return publisher.close(save, { durable: true });
   }
   if (kind === "drop" && (state.kind === "interrupted" || state.kind === "parked")) {

@@ -11,7 +11,7 @@ export class Order {
   /** When each thing that is not visible yet was closed. INVARIANT: in ascending order of its number. */
   readonly #pending = new Map<number, number>();
   /** The same, by directory, the first in turn first; with who waits for a turn there. */
-  readonly #byDirectory = new Map<Key, Map<number, (() => void) | undefined>>();
+  readonly #byDirectory = new Map<Key, Map<number, Set<() => void>>>();
   #next = 1;
 
   constructor(clock: Clock, lagMs: number) {
@@ -31,7 +31,7 @@ export class Order {
     this.#next = Math.max(this.#next, order + 1);
     this.#pending.set(order, closedAt);
     const places = this.#byDirectory.get(directory) ?? new Map();
-    this.#byDirectory.set(directory, places.set(order, undefined));
+    this.#byDirectory.set(directory, places.set(order, new Set()));
   }
 
   /** It is visible, superseded or parked: nobody waits for it any more. */
@@ -41,29 +41,30 @@ export class Order {
     const waiting = places?.get(order);
     places?.delete(order);
     // Who waited for this very place finds that it has gone.
-    waiting?.();
+    wakeAll(waiting);
     if (places?.size === 0) this.#byDirectory.delete(directory);
     // Only the next in turn can go on: thousands may wait in one directory.
-    places?.values().next().value?.();
+    wakeAll(places?.values().next().value);
     this.#changed.notify();
   }
 
   /** Resolves when nothing that was closed earlier in `directory` is still to become visible. */
   turn(order: number, directory: Key, signal: AbortSignal): Promise<void> {
     const places = this.#byDirectory.get(directory);
-    if (places === undefined || places.keys().next().value === order || !places.has(order))
-      return Promise.resolve();
+    const waiting = places?.get(order);
+    if (waiting === undefined || places?.keys().next().value === order) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const interrupted = (): void => {
-        if (places.has(order)) places.set(order, undefined);
+        waiting.delete(go);
         reject(new KodomountError("Interrupted", "The wait for a turn was interrupted"));
+      };
+      const go = (): void => {
+        signal.removeEventListener("abort", interrupted);
+        resolve();
       };
       if (signal.aborted) return interrupted();
       signal.addEventListener("abort", interrupted, { once: true });
-      places.set(order, () => {
-        signal.removeEventListener("abort", interrupted);
-        resolve();
-      });
+      waiting.add(go);
     });
   }
 
@@ -76,4 +77,8 @@ export class Order {
       await this.#changed.wait(signal);
     }
   }
+}
+
+function wakeAll(waiting: Set<() => void> | undefined): void {
+  for (const go of waiting ?? []) go();
 }

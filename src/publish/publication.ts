@@ -66,10 +66,6 @@ export class Publication {
       return true;
     }
     if (await this.#wasCommittedBefore(slot, save, head)) return true;
-    if (save.distrusted) {
-      await this.#interrupt(slot, save);
-      return true;
-    }
     if (verdict === "conflict")
       throw new KodomountError(
         "Conflict",
@@ -99,20 +95,11 @@ export class Publication {
     return true;
   }
 
-  /** Its close had not returned, and its bytes may be lost: kept, hidden, not published by itself. */
-  async #interrupt(slot: Slot, save: Save): Promise<void> {
-    const place = orderOf(save);
-    await this.#move(save, { kind: "distrust", since: this.#engine.clock.now() });
-    slot.closed = undefined;
-    slot.interrupted = save;
-    this.#engine.order.leave(place, parentKey(slot.key));
-    slot.changed.notify();
-  }
-
   /** Up to one part: one PutObject, which is atomic. */
   async #putWhole(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
     const sha256 = await this.#sealWhole(save, signal);
     if (sha256 === undefined) return;
+    assertStillThere(slot, save);
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await this.#noCopyOf(slot, signal);
     assertStillThere(slot, save);
@@ -155,6 +142,7 @@ export class Publication {
     await this.#transfer.ensure(slot, save, first, signal);
     const { upload } = slot;
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
+    assertStillThere(slot, save);
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await this.#noCopyOf(slot, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;

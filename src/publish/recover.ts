@@ -1,14 +1,16 @@
 // Start-up: the catalog's records become slots and saves again. There is no other recovery code: the drivers do the rest.
 
 import { groupBy, invariant, type Log } from "../base/mod.ts";
-import type { CatalogContents, PartRecord } from "../catalog/mod.ts";
+import type { CatalogContents, PartRecord, UploadRecord } from "../catalog/mod.ts";
 import {
+  META_SAVE,
   type PartContent,
   type PartNumber,
   parentKey,
   partOfNumber,
   type SaveId,
   type SaveRecord,
+  type SaveState,
   samePlan,
   toRev,
   transition,
@@ -33,7 +35,12 @@ export async function recover(
 ): Promise<void> {
   const parts = groupBy(contents.parts, (record) => record.save);
   for (const record of [...contents.saves].sort(byOrder))
-    await enterSave(engine, publisher, { record, parts: parts.get(record.id) ?? [], trusted });
+    await enterSave(engine, publisher, {
+      record,
+      parts: parts.get(record.id) ?? [],
+      uploads: contents.uploads,
+      trusted,
+    });
   enterUploads(engine, publisher, contents);
   for (const { key, want } of contents.wants) {
     const slot = publisher.slotOf(key);
@@ -55,7 +62,12 @@ function byOrder(a: SaveRecord, b: SaveRecord): number {
 async function enterSave(
   engine: Engine,
   publisher: Publisher,
-  found: { record: SaveRecord; parts: readonly PartRecord[]; trusted: boolean },
+  found: {
+    record: SaveRecord;
+    parts: readonly PartRecord[];
+    uploads: readonly UploadRecord[];
+    trusted: boolean;
+  },
 ): Promise<void> {
   const { record } = found;
   const wasOpen = record.state.kind === "open" || record.state.kind === "refused";
@@ -63,18 +75,62 @@ async function enterSave(
   const slot = publisher.slotOf(record.key);
   const { size, parts } = await restoredParts(engine, found, wasOpen);
   save.content.restore(size, parts);
-  if (wasOpen) {
-    const state = transition(record.state, { kind: "interrupt", since: engine.clock.now(), size });
+  const state = stateAfterStart(record, {
+    size,
+    since: engine.clock.now(),
+    trusted: found.trusted,
+  });
+  if (state !== record.state) {
     save.record = { ...record, size, state };
-    await engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+    await engine.catalog.apply([{ put: "save", record: save.record }], { sync: !found.trusted });
   }
+  if (!wasOpen && state.kind === "interrupted")
+    lookForIt(engine, publisher, save, tokensOf(record, found.uploads));
   enterState(engine, save);
   if (save.record.state.kind === "interrupted") slot.interrupted = save;
   else {
     slot.closed = save;
     slot.look = true;
-    save.distrusted = !found.trusted && !record.fsynced;
   }
+}
+
+/** Nobody writes any more; and a close that had not returned before a loss of power may have lost its bytes. */
+function stateAfterStart(
+  record: SaveRecord,
+  at: { size: number; since: number; trusted: boolean },
+): SaveState {
+  const { state } = record;
+  const { size, since, trusted } = at;
+  if (state.kind === "open" || state.kind === "refused")
+    return transition(state, { kind: "interrupt", since, size });
+  const isClosed = state.kind === "closed" || state.kind === "completing";
+  if (isClosed && !trusted && !record.fsynced)
+    return transition(state, { kind: "distrust", since });
+  return state;
+}
+
+/** What the object's metadata says if the save was published before the loss of power. */
+function tokensOf(record: SaveRecord, uploads: readonly UploadRecord[]): string[] {
+  const tokens: string[] = [record.id];
+  if (record.state.kind === "completing") tokens.push(record.state.token);
+  for (const { key, token } of uploads) if (key === record.key) tokens.push(token);
+  return tokens;
+}
+
+/** Drops an interrupted save that the bucket has after all. */
+function lookForIt(
+  engine: Engine,
+  publisher: Publisher,
+  save: Save,
+  tokens: readonly string[],
+): void {
+  const { key } = save.record;
+  engine.background.run(`looking for ${key} in the bucket`, async () => {
+    const head = await engine.store.head(key, engine.stop);
+    const token = head?.metadata[META_SAVE];
+    if (token === undefined || !tokens.includes(token) || head?.size !== save.content.size) return;
+    if (publisher.find(key)?.interrupted === save) await publisher.discard(save);
+  });
 }
 
 function enterState(engine: Engine, save: Save): void {
@@ -90,7 +146,7 @@ function enterState(engine: Engine, save: Save): void {
  */
 async function restoredParts(
   engine: Engine,
-  found: { record: SaveRecord; parts: readonly PartRecord[]; trusted: boolean },
+  found: { record: SaveRecord; parts: readonly PartRecord[] },
   wasOpen: boolean,
 ): Promise<{ size: number; parts: Map<PartNumber, PartContent> }> {
   const { record } = found;

@@ -12,12 +12,10 @@ export class Save {
   dirty = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
-  /** The machine has lost power since it was closed, and its content was not durable: only the bucket can vouch for it. */
-  distrusted = false;
   /** Uploads with all its parts that the store would not complete. */
   refusedUploads = 0;
   /** Ends the waits for it: it was superseded or dropped. Parts on their way go on. */
-  readonly abandon: AbortController = newAbort();
+  abandon: AbortController = newAbort();
 
   constructor(record: SaveRecord, content: Content) {
     this.record = record;

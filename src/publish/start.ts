@@ -56,6 +56,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
   const publisher = new Publisher(engine);
   const contents = await options.catalog.contents();
   await recover(engine, publisher, contents, trusted);
+  await options.catalog.vouch();
   return {
     publisher,
     replies: contents.replies,

@@ -159,3 +159,18 @@ test("regression: a rename right after a close goes along with what is being pub
   const keys = world.emulator.objects("bucket").map(({ key }) => key);
   expect(keys.sort()).toEqual(Array.from({ length: 10 }, (_, index) => `c${index}`));
 });
+
+test("regression: publishing an interrupted save in the run that interrupted it", async () => {
+  const { running, files } = await begin();
+  const content = randomContent(3 * MIB);
+  const handle = await files.create("big");
+  await files.write(handle, 0, content);
+  const killed = { end: "killed", tgid: 1000, heldElsewhere: false } as const;
+  await running.filesystem.flush(request(), handle, killed);
+  await running.filesystem.release(handle);
+  const save = running.publisher.find(toKey("big"))?.interrupted;
+  if (save === undefined) throw new Error("it is interrupted");
+  await running.publisher.act("publish", save);
+  await drained(running);
+  await expectInBucket("big", content);
+});
