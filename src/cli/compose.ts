@@ -89,6 +89,7 @@ async function build(base: Base): Promise<Running> {
     progress: () => sender.progress(),
     failures: () => background.failures,
     openHandles: () => filesystem.openHandles,
+    releaseAll: () => filesystem.releaseAll(),
     mount,
     tearDown: () => undo.run(),
   });

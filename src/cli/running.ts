@@ -25,6 +25,8 @@ export interface RunningParts {
   readonly progress: () => { inFlight: number; bytesAcknowledged: number };
   readonly failures: () => number;
   readonly openHandles: () => number;
+  /** Ends every open of a file: after the unmount, which may have swallowed what the kernel had to say. */
+  readonly releaseAll: () => Promise<void>;
   readonly mount: {
     /** Resolves when the kernel has let go of the directory, whoever asked for it. */
     readonly closed: Promise<void>;
@@ -132,6 +134,7 @@ export class Running implements ControlTarget {
     const { log, mount, tearDown } = this.#parts;
     await mount.closed;
     this.#mounted = false;
+    await this.#parts.releaseAll();
     const count = this.#promised().length;
     log.info({ pending: count }, `Unmounted; ${count} closed files are not in the bucket yet`);
     try {

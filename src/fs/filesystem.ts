@@ -69,6 +69,11 @@ export class KodoFilesystem implements Filesystem {
     if (node !== undefined) node.remote = undefined;
   }
 
+  /** After an unmount, which may swallow RELEASEs: nobody can use a handle any more, so each is released. */
+  async releaseAll(): Promise<void> {
+    for (const handle of this.#core.handles.all()) await this.release(handle);
+  }
+
   /** Open handles: for status, and for tests that nothing is left. */
   get openHandles(): number {
     return this.#core.handles.size;

@@ -52,6 +52,10 @@ export class Handles {
     return handle;
   }
 
+  all(): HandleId[] {
+    return [...this.#open.keys()];
+  }
+
   get size(): number {
     return this.#open.size;
   }

@@ -1,7 +1,7 @@
 // A real mount by the real command, in processes of its own: for tests that see what a user sees.
 
 import { execFile, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,11 +67,13 @@ export async function sh(
 export class TestMount implements AsyncDisposable {
   readonly dir: string;
   readonly stateDir: string;
+  readonly #base: string;
   readonly #endpoint: Endpoint;
   readonly #options: readonly string[];
   readonly #pids = new Set<number>();
 
   constructor(base: string, endpoint: Endpoint, options: readonly string[] = []) {
+    this.#base = base;
     this.dir = join(base, "mnt");
     this.stateDir = join(base, "state");
     this.#endpoint = endpoint;
@@ -82,6 +84,7 @@ export class TestMount implements AsyncDisposable {
     return {
       KODO_ACCESS_KEY: this.#endpoint.accessKeyId,
       KODO_SECRET_KEY: this.#endpoint.secretAccessKey,
+      KODOMOUNT_RUN_DIR: join(this.#base, "run"),
       DIR: this.dir,
     };
   }
@@ -172,12 +175,12 @@ export class TestMount implements AsyncDisposable {
   }
 }
 
+/** A zombie has ended: nobody has asked for its exit code yet. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
-    return false; // ESRCH: gone
+    return false; // gone
   }
 }
 

@@ -129,6 +129,9 @@ export class FakeMount {
       progress: () => ({ inFlight: 3, bytesAcknowledged: 8 * 1024 ** 2 }),
       failures: () => 0,
       openHandles: () => this.handles,
+      releaseAll: async () => {
+        this.handles = 0;
+      },
       mount: {
         closed: new Promise((resolve) => {
           this.#letGo = resolve;
