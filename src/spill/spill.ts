@@ -163,12 +163,14 @@ export class Spill {
     const files = this.#filesOf(save);
     using _ = await files.syncing.acquire();
     const names = new Set([...refs.map(partName), ...files.unsynced]);
+    // All at once: what needs them is written after the last of them, and the disk's journal takes them together.
     await allOf([
       this.#syncHead(save, files),
       ...[...names].map((name) => this.#syncPart(save, files, name)),
+      this.#syncNames(save, files),
+      this.#syncOwnName(files),
     ]);
     files.unsynced = [];
-    await this.#syncNames(save, files);
     step("spill.synced");
   }
 
@@ -324,14 +326,15 @@ export class Spill {
   }
 
   async #syncNames(save: SaveId, files: SaveFiles): Promise<void> {
-    if (files.namesDirty || files.directory.hasFailed) {
-      files.namesDirty = false;
-      await files.directory.sync(() => this.#io.syncDirectory(this.#pathOf(save)));
-    }
-    if (files.isNew) {
-      await this.#directory.sync(() => this.#io.syncDirectory(this.#dir));
-      files.isNew = false;
-    }
+    if (!files.namesDirty && !files.directory.hasFailed) return;
+    files.namesDirty = false;
+    await files.directory.sync(() => this.#io.syncDirectory(this.#pathOf(save)));
+  }
+
+  async #syncOwnName(files: SaveFiles): Promise<void> {
+    if (!files.isNew) return;
+    await this.#directory.sync(() => this.#io.syncDirectory(this.#dir));
+    files.isNew = false;
   }
 
   #guard<T>(task: () => Promise<T>): Promise<T> {
