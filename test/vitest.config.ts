@@ -22,6 +22,8 @@ export default defineConfig({
   root,
   test: {
     pool: "forks",
+    // Waiting is for what must come, however slow the machine: the default of one second is not.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       level("unit", { timeoutMs: 10_000, parallel: true }),
       level("property", { timeoutMs: 60_000, parallel: true }),

@@ -36,6 +36,14 @@ type Target =
   | Sealed
   | { readonly kind: "base"; readonly etag: Etag; readonly offset: number; readonly size: number };
 
+/** One part that the upload shall hold, and what it holds at that number. */
+interface Sending {
+  readonly upload: Upload;
+  readonly partNumber: PartNumber;
+  readonly target: Target;
+  readonly held: Acknowledgement | undefined;
+}
+
 /** What tells two targets apart. A copied range has no hash of its own: the source's version and range stand for it. */
 function identityOf(target: Target): string {
   return target.kind === "sealed"
@@ -62,6 +70,7 @@ export class Transfer {
       const target = await this.#target(save, partNumber, signal);
       if (target === undefined) return;
       const upload = await this.#uploadOf(slot, save, signal);
+      await this.#forgetUnlessNeeded(slot, upload);
       assertWanted(slot, save, signal);
       const running = upload.attempts.get(partNumber);
       if (running !== undefined) {
@@ -180,6 +189,12 @@ export class Transfer {
     return slot.creating;
   }
 
+  /** The save may have been moved or dropped while its upload was being created: then nobody would ever complete it. */
+  async #forgetUnlessNeeded(slot: Slot, upload: Upload): Promise<void> {
+    if (slot.visible !== undefined || slot.interrupted !== undefined) return;
+    await this.forget(slot, upload, { abort: true });
+  }
+
   async #create(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
     const { store, clock, plan } = this.#engine;
     const token = newToken();
@@ -207,17 +222,7 @@ export class Transfer {
     await unlessAborted(running.done, signal);
   }
 
-  async #attempt(
-    slot: Slot,
-    save: Save,
-    part: {
-      upload: Upload;
-      partNumber: PartNumber;
-      target: Target;
-      held: Acknowledgement | undefined;
-    },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #attempt(slot: Slot, save: Save, part: Sending, signal: AbortSignal): Promise<void> {
     const { upload, partNumber, target } = part;
     // Not ended with the save: what takes its place often wants the same part, and it is half-way there.
     const abort = newAbort();
@@ -235,17 +240,7 @@ export class Transfer {
     await this.#afterFailure(slot, save, part, failure);
   }
 
-  async #perform(
-    slot: Slot,
-    save: Save,
-    part: {
-      upload: Upload;
-      partNumber: PartNumber;
-      target: Target;
-      held: Acknowledgement | undefined;
-    },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #perform(slot: Slot, save: Save, part: Sending, signal: AbortSignal): Promise<void> {
     const { upload, partNumber, target, held } = part;
     const source = await this.#copySource(slot, upload);
     const action =
@@ -337,12 +332,7 @@ export class Transfer {
   }
 
   /** Decides after a failed attempt whether to look again (returns) or to give up (throws). */
-  async #afterFailure(
-    slot: Slot,
-    save: Save,
-    part: { upload: Upload; partNumber: PartNumber; target: Target },
-    failure: Error,
-  ): Promise<void> {
+  async #afterFailure(slot: Slot, save: Save, part: Sending, failure: Error): Promise<void> {
     const { upload, partNumber, target } = part;
     const code = codeOf(failure);
     if (code === "Interrupted") throw failure;

@@ -174,3 +174,16 @@ test("regression: publishing an interrupted save in the run that interrupted it"
   await drained(running);
   await expectInBucket("big", content);
 });
+
+test("regression: an upload that is being created when its file is renamed away is not left over", async () => {
+  const { running, files } = await begin({ closeMode: "local" });
+  const slow = { kind: "slow", delayMs: 500 } as const;
+  world.emulator.order({ kind: "CreateMultipartUpload", fault: slow, count: 1 });
+  await files.save("a", randomContent(2 * MIB));
+  await expect.poll(() => world.emulator.orders()[0]?.fired).toBe(1);
+  await files.rename("a", "b");
+  await files.unlink("b");
+  await drained(running);
+  await expect.poll(() => world.emulator.uploads()).toEqual([]);
+  expect(world.emulator.objects("bucket")).toEqual([]);
+});

@@ -164,8 +164,8 @@ class Subject {
         .sort(),
     ).toEqual([...this.model.keys()].sort());
     // Freed and aborted in the background.
-    await expect.poll(() => this.running.spill.listSaves(), { timeout: 5000 }).toEqual([]);
-    await expect.poll(() => this.world.emulator.uploads(), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => this.running.spill.listSaves(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => this.world.emulator.uploads(), { timeout: 20_000 }).toEqual([]);
   }
 }
 
