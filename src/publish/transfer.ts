@@ -69,7 +69,7 @@ export class Transfer {
       assertWanted(slot, save, signal);
       const target = await this.#target(save, partNumber, signal);
       if (target === undefined) return;
-      const upload = await this.#uploadOf(slot, save, signal);
+      const upload = await this.#uploadOf(slot, save);
       await this.#forgetUnlessNeeded(slot, upload);
       assertWanted(slot, save, signal);
       const running = upload.attempts.get(partNumber);
@@ -150,9 +150,14 @@ export class Transfer {
 
   /** From now on ListParts must agree before Complete. */
   async doubt(upload: Upload): Promise<void> {
-    if (upload.record.doubt) return;
+    if (upload.record.doubt || !this.#isKept(upload)) return;
     upload.record = { ...upload.record, doubt: true };
     await this.#record({ put: "upload", record: upload.record });
+  }
+
+  /** Forgotten meanwhile: its records are gone, and must not come back. */
+  #isKept(upload: Upload): boolean {
+    return this.#engine.slots.get(upload.record.key)?.upload === upload;
   }
 
   async #target(
@@ -179,11 +184,11 @@ export class Transfer {
     }
   }
 
-  async #uploadOf(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
+  async #uploadOf(slot: Slot, save: Save): Promise<Upload> {
     if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan))
       return slot.upload;
     if (slot.upload !== undefined) await this.forget(slot, slot.upload, { abort: true });
-    slot.creating ??= this.#create(slot, save, signal).finally(() => {
+    slot.creating ??= this.#create(slot, save).finally(() => {
       slot.creating = undefined;
     });
     return slot.creating;
@@ -195,11 +200,12 @@ export class Transfer {
     await this.forget(slot, upload, { abort: true });
   }
 
-  async #create(slot: Slot, save: Save, signal: AbortSignal): Promise<Upload> {
-    const { store, clock, plan } = this.#engine;
+  async #create(slot: Slot, save: Save): Promise<Upload> {
+    const { store, clock, plan, stop } = this.#engine;
     const token = newToken();
     const metadata = toMetadata(save.record.attributes, token);
-    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, signal);
+    // Not given up with the save: an upload whose id we have not heard could not be aborted.
+    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
     step("upload.created");
     const record = { key: slot.key, uploadId, token, plan, createdAt: clock.now(), doubt: false };
     await this.#record({ put: "upload", record });
@@ -287,6 +293,7 @@ export class Transfer {
   ): Promise<void> {
     const ack = { sha256: identityOf(target), size: target.size, etag };
     upload.acks.set(partNumber, ack);
+    if (!this.#isKept(upload)) return;
     await this.#record({
       put: "ack",
       record: { ...ack, uploadId: upload.record.uploadId, partNumber },

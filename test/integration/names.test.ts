@@ -184,6 +184,8 @@ test("regression: an upload that is being created when its file is renamed away 
   await files.rename("a", "b");
   await files.unlink("b");
   await drained(running);
+  await expect.poll(() => count("CreateMultipartUpload", "a")).toBe(1);
   await expect.poll(() => world.emulator.uploads()).toEqual([]);
   expect(world.emulator.objects("bucket")).toEqual([]);
+  await expect.poll(async () => (await running.catalog.contents()).uploads).toEqual([]);
 });

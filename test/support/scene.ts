@@ -33,8 +33,13 @@ export async function again(): Promise<{ running: Running; files: Driver }> {
 export function count(kind: string, key?: string): number {
   return world.emulator
     .requests()
-    .filter((r) => r.kind === kind && r.status < 300 && (key === undefined || r.key === key))
-    .length;
+    .filter(
+      (r) =>
+        r.kind === kind &&
+        r.status >= 200 &&
+        r.status < 300 &&
+        (key === undefined || r.key === key),
+    ).length;
 }
 
 /** Compared as a whole: a matcher that explains the difference of megabytes takes minutes. */
