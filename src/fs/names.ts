@@ -252,7 +252,7 @@ export class Names {
 
   /** A node and an open save under a name where nothing is. */
   async #newFile(request: Request, place: Place, mode: number): Promise<Entry> {
-    const { catalog, clock, publisher } = this.#core.options;
+    const { clock, publisher } = this.#core.options;
     const kind = (mode & S_IFMT) === S_IFDIR ? "directory" : "file";
     using _ = await this.#core.names.acquire(request.signal);
     const attributes = await this.#newAttributes(request, place.parent, mode, clock.now());
@@ -268,7 +268,7 @@ export class Names {
       origin: { kind: "empty", base },
       reply: this.#core.remember(request, { ino }),
     });
-    invariant(save !== undefined && catalog !== undefined, "an empty save can always be begun");
+    invariant(save !== undefined, "an empty save can always be begun");
     const node = this.#core.tree.add(place.parent, place.name, kind, ino);
     node.save = save;
     node.lookupCount += 1;

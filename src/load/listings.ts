@@ -16,8 +16,6 @@ export interface ListedFile {
 export interface Listing {
   readonly files: ReadonlyMap<string, ListedFile>;
   readonly directories: ReadonlySet<string>;
-  /** The directory has an object of its own, or something in it. */
-  readonly exists: boolean;
   /** Nothing is missing: what it does not show is not there. */
   readonly complete: boolean;
 }
@@ -26,7 +24,6 @@ export interface Listing {
 interface Kept extends Listing {
   readonly files: Map<string, ListedFile>;
   readonly directories: Set<string>;
-  exists: boolean;
   complete: boolean;
 }
 
@@ -93,7 +90,6 @@ export class Listings {
       if (listing !== undefined) {
         if (below.endsWith("/")) listing.directories.add(name);
         else listing.files.set(name, file);
-        listing.exists = true;
       }
       below = directory;
     }
@@ -115,7 +111,6 @@ export class Listings {
     const listing: Kept = {
       files: new Map(),
       directories: new Set(),
-      exists: false,
       complete: true,
     };
     for await (const page of this.#pages(directory, { delimiter: true, count }, signal)) {
@@ -127,7 +122,6 @@ export class Listings {
   }
 
   #add(listing: Kept, directory: Key, page: ListPage): void {
-    if (page.objects.length + page.prefixes.length > 0) listing.exists = true;
     for (const { key, etag, size, lastModifiedMs } of page.objects) {
       if (key === directory) continue;
       const name = nameOf(key);

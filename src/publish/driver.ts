@@ -6,6 +6,7 @@ import { parentKey, toPartNumber } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
 import { Publication } from "./publication.ts";
+import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import { Transfer } from "./transfer.ts";
@@ -126,12 +127,7 @@ export class Driver {
     } catch (error) {
       if (codeOf(error) === "Interrupted" || save.record.state.kind !== "open") return;
       slot.lastError = describe(error);
-      save.record = save.after({ kind: "refuse", why: codeOf(error) });
-      await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
-      this.#engine.log.error(
-        { key: slot.key, err: error },
-        `${slot.key} is refused by the store: ${describe(error)}`,
-      );
+      await refuseSave(this.#engine, save, error);
     }
   }
 }

@@ -1,4 +1,4 @@
-// What the parts of the publishing engine share. Put together once, by `Publisher.start`.
+// What the parts of the publishing engine share. Put together once, by `startPublisher`.
 
 import type { Background, Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
@@ -11,25 +11,33 @@ import type { Order } from "./order.ts";
 import type { Save } from "./save.ts";
 import type { Slots } from "./slots.ts";
 
-export interface Engine {
+/** What the engine is made of. */
+export interface PublisherOptions {
   readonly catalog: Catalog;
   readonly spill: Spill;
   readonly sender: Sender;
-  /** Retries without end. */
+  /** Retries without end: an outage of any length is waited out. */
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly background: Background;
   readonly plan: PartPlan;
+  /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
+  readonly lagMs: number;
+  /** Bytes of the largest object that one CopyObject takes. */
+  readonly copySizeMax: number;
+  readonly onObjectChanged: OnObjectChanged;
+  /** The machine has not lost power since the last run: what was not synced is believed. */
+  readonly trusted: boolean;
+}
+
+export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly order: Order;
   readonly slots: Slots;
   readonly saves: Map<SaveId, Save>;
   readonly aborts: Aborts;
-  /** Bytes of the largest object that one CopyObject takes. */
-  readonly copySizeMax: number;
   /** Aborts when the mount stops. */
   readonly stop: AbortSignal;
-  readonly onObjectChanged: OnObjectChanged;
 }
 
 /** What is at a key of the bucket by now, through us: an object, nothing, or who knows. */

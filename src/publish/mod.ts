@@ -1,9 +1,9 @@
 // Door of `publish`: decides what must be done so that the bucket becomes what was promised, and does it once.
 
 export { Content } from "./content.ts";
-export type { ObjectChange, OnObjectChanged } from "./engine.ts";
+export type { ObjectChange, OnObjectChanged, PublisherOptions } from "./engine.ts";
 export type { Origin, Publisher } from "./publisher.ts";
 export { Save } from "./save.ts";
 export type { Slot } from "./slot.ts";
-export { type PublisherOptions, startPublisher } from "./start.ts";
+export { startPublisher } from "./start.ts";
 export type { Pending } from "./status.ts";

@@ -1,7 +1,7 @@
 // The door to the publishing engine, for the filesystem: begin a save, close it, wait for it, move and remove what is
 // pending. Everything that is promised is in the catalog before a method returns.
 
-import { type Code, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import { type Code, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ReplyRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
@@ -23,6 +23,7 @@ import { newSaveId } from "./ids.ts";
 import { Namespace } from "./namespace.ts";
 import { act, type OperatorOrder } from "./operator.ts";
 import { readBase } from "./read-base.ts";
+import { refuseSave } from "./refuse-save.ts";
 import { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
@@ -138,14 +139,8 @@ export class Publisher {
   }
 
   /** The store or the disk refused something: never published by itself, the next call on the file says why. */
-  async refuse(save: Save, error: unknown): Promise<void> {
-    if (save.record.state.kind !== "open") return;
-    save.record = save.after({ kind: "refuse", why: codeOf(error) });
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
-    this.#engine.log.error(
-      { key: save.record.key, err: error },
-      `${save.record.key} cannot be saved: ${describe(error)}`,
-    );
+  refuse(save: Save, error: unknown): Promise<void> {
+    return refuseSave(this.#engine, save, error);
   }
 
   /** What was written so far survives a loss of power; nobody is promised that it is published. */

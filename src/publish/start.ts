@@ -1,35 +1,13 @@
 // Puts the publishing engine together and brings back what was pending.
 
-import { type Background, type Clock, type Log, newAbort } from "../base/mod.ts";
-import type { Catalog, ReplyRecord } from "../catalog/mod.ts";
-import type { PartPlan } from "../model/mod.ts";
-import type { Sender } from "../send/mod.ts";
-import type { Spill } from "../spill/mod.ts";
-import type { ObjectStore } from "../store/mod.ts";
+import { newAbort } from "../base/mod.ts";
+import type { ReplyRecord } from "../catalog/mod.ts";
 import { Aborts } from "./aborts.ts";
-import type { Engine, OnObjectChanged } from "./engine.ts";
+import type { Engine, PublisherOptions } from "./engine.ts";
 import { Order } from "./order.ts";
 import { Publisher } from "./publisher.ts";
 import { recover } from "./recover.ts";
 import { Slots } from "./slots.ts";
-
-export interface PublisherOptions {
-  readonly catalog: Catalog;
-  readonly spill: Spill;
-  readonly sender: Sender;
-  /** Retries without end: an outage of any length is waited out. */
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly background: Background;
-  readonly plan: PartPlan;
-  /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
-  readonly lagMs: number;
-  readonly copySizeMax: number;
-  readonly onObjectChanged: OnObjectChanged;
-  /** Parts that were hashed before the last stop may be believed without hashing them again. */
-  readonly trusted: boolean;
-}
 
 export interface Started {
   readonly publisher: Publisher;

@@ -1,23 +1,15 @@
 // What must not be trusted: keys that are no names, a spill that rots, a disk that is full, an object that others change.
 
-import { createHash } from "node:crypto";
 import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { toKey, toSha256 } from "../../src/model/mod.ts";
-import { again, begin, endWorldAfterEach, world } from "../support/scene.ts";
+import { toKey } from "../../src/model/mod.ts";
+import { again, begin, endWorldAfterEach, putForeign, world } from "../support/scene.ts";
 import { drained, LIVE_CLOSE, randomContent, request } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
 
 endWorldAfterEach();
-
-async function putForeign(key: string, content: Buffer): Promise<void> {
-  const sha256 = toSha256(createHash("sha256").update(content).digest("hex"));
-  await world
-    .bucket()
-    .put({ key: toKey(key), body: { kind: "bytes", bytes: content }, sha256, metadata: {} });
-}
 
 /** Spill files of the only save there is. */
 async function spillFiles(): Promise<string[]> {

@@ -1,8 +1,7 @@
 // Clauses of docs/semantics.md that no other test is about.
 
-import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { ROOT_INO, toKey, toSha256 } from "../../src/model/mod.ts";
+import { ROOT_INO } from "../../src/model/mod.ts";
 import { Driver } from "../support/driver.ts";
 import {
   begin,
@@ -10,6 +9,7 @@ import {
   endWorldAfterEach,
   expectInBucket,
   inBucket,
+  putForeign,
   world,
 } from "../support/scene.ts";
 import { drained, randomContent, request } from "../support/world.ts";
@@ -18,14 +18,6 @@ const MIB = 1024 * 1024;
 const BUSY = { kind: "status", status: 503, code: "SlowDown" } as const;
 
 endWorldAfterEach();
-
-async function putForeign(key: string, content: string): Promise<void> {
-  const bytes = Buffer.from(content);
-  const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
-  await world
-    .bucket()
-    .put({ key: toKey(key), body: { kind: "bytes", bytes }, sha256, metadata: {} });
-}
 
 describe("names and views", () => {
   test("S1.3 a symlink is an object with its target, and a link again for the next mount", async () => {
@@ -44,7 +36,7 @@ describe("names and views", () => {
 
   test("S1.4 what is pending and what is in the bucket are one tree", async () => {
     const { files } = await begin({ closeMode: "local" });
-    await putForeign("theirs", "1");
+    await putForeign("theirs", Buffer.from("1"));
     world.emulator.order({ kind: "PutObject", fault: BUSY, count: 1_000_000 });
     await files.save("ours", Buffer.from("2"));
     expect(await files.list("")).toEqual(["ours", "theirs"]);
@@ -170,13 +162,13 @@ describe("attributes and reading", () => {
   test("S7.2 what another client does shows when the listing's time to live is over", async () => {
     const { files } = await begin({ listTtlMs: 50 });
     expect(await files.list("")).toEqual([]);
-    await putForeign("new", "1");
+    await putForeign("new", Buffer.from("1"));
     await expect.poll(() => files.list("")).toEqual(["new"]);
   });
 
   test("S7.3 a lookup gives up after its deadline; a read that is interrupted ends at once", async () => {
     const { running, files } = await begin({ deadlineMs: 300 });
-    await putForeign("a", "content");
+    await putForeign("a", Buffer.from("content"));
     const handle = await files.open("a", { write: false });
     world.emulator.order({ kind: "any", fault: BUSY, count: 1_000_000 });
     await expect(files.list("")).resolves.toEqual(["a"]); // still known

@@ -1,7 +1,8 @@
 // One world a test, and what integration tests ask of it all the time.
 
+import { createHash } from "node:crypto";
 import { afterEach, expect } from "vitest";
-import { toKey } from "../../src/model/mod.ts";
+import { toKey, toSha256 } from "../../src/model/mod.ts";
 import { Driver } from "./driver.ts";
 import { type Running, World } from "./world.ts";
 
@@ -51,4 +52,11 @@ export async function inBucket(key: string): Promise<Buffer | undefined> {
   const store = world.bucket();
   const head = await store.head(toKey(key));
   return head === undefined ? undefined : (await store.get({ key: toKey(key) })).bytes;
+}
+
+/** What another client puts into the bucket. */
+export async function putForeign(key: string, bytes: Buffer): Promise<void> {
+  const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
+  const body = { kind: "bytes", bytes } as const;
+  await world.bucket().put({ key: toKey(key), body, sha256, metadata: {} });
 }
