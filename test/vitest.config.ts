@@ -32,6 +32,7 @@ export default defineConfig({
       level("integration", { timeoutMs: 60_000, parallel: false }),
       level("fuse", { timeoutMs: 120_000, parallel: false }),
       level("fault", { timeoutMs: 180_000, parallel: false }),
+      level("programs", { timeoutMs: 300_000, parallel: false }),
     ],
   },
 });
