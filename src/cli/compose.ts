@@ -83,6 +83,7 @@ async function build(base: Base): Promise<Running> {
     log,
     payloadHash,
     pending: () => publisher.pending(),
+    hurry: () => publisher.hurry(),
     act: ({ kind, save }) =>
       publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
     spill: () => spill.usage(),

@@ -20,6 +20,8 @@ export interface RunningParts {
   readonly log: Log;
   readonly payloadHash: MountStatus["payloadHash"];
   readonly pending: () => PendingStatus[];
+  /** Nothing that is pending is to be held back: somebody waits. */
+  readonly hurry: () => void;
   readonly act: (action: Action) => Promise<void>;
   readonly spill: () => MountStatus["spill"];
   readonly progress: () => { inFlight: number; bytesAcknowledged: number };
@@ -100,6 +102,7 @@ export class Running implements ControlTarget {
     const either = anySignal(signal, this.#hurry.signal);
     let shown = "";
     for (;;) {
+      this.#parts.hurry();
       const pending = this.#parts.pending().filter((each) => isAt(path, each));
       const waiting = pending.filter(isWaitedFor);
       if (waiting.length === 0)

@@ -7,7 +7,9 @@ import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
+import type { Keep } from "./keep.ts";
 import type { Order } from "./order.ts";
+import type { Pace } from "./pace.ts";
 import type { Save } from "./save.ts";
 import type { Slots } from "./slots.ts";
 
@@ -33,6 +35,8 @@ export interface PublisherOptions {
 
 export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly order: Order;
+  readonly pace: Pace;
+  readonly keep: Keep;
   readonly slots: Slots;
   readonly saves: Map<SaveId, Save>;
   readonly aborts: Aborts;

@@ -26,6 +26,11 @@ export class Order {
     return order;
   }
 
+  /** The place that was taken last. */
+  get last(): number {
+    return this.#next - 1;
+  }
+
   /** Takes a place again after a restart; call in ascending order, before any `take`. */
   restore(order: number, directory: Key, closedAt: number): void {
     this.#next = Math.max(this.#next, order + 1);

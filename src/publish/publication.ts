@@ -97,6 +97,8 @@ export class Publication {
 
   /** Up to one part: one PutObject, which is atomic. */
   async #putWhole(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+    await this.#engine.pace.turn(slot.key, orderOf(save), signal);
+    assertStillThere(slot, save);
     const sha256 = await this.#sealWhole(save, signal);
     if (sha256 === undefined) return;
     assertStillThere(slot, save);
@@ -143,6 +145,7 @@ export class Publication {
     const { upload } = slot;
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
+    this.#engine.pace.hurry(orderOf(save));
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await this.#noCopyOf(slot, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
@@ -317,6 +320,7 @@ export class Publication {
       changes.push({ put: "save", record: slot.open.record });
     }
     await this.#remove(slot, save, changes, object);
+    this.#engine.pace.published(slot.key);
   }
 
   /** The save is done with: its record, its upload and its spill go, those who wait are told. */
@@ -326,7 +330,7 @@ export class Publication {
     changes: Change[],
     made?: { etag: Etag; size: number },
   ): Promise<void> {
-    const { catalog, saves, background, order, onObjectChanged } = this.#engine;
+    const { catalog, saves, background, order, keep, onObjectChanged } = this.#engine;
     const { id } = save.record;
     const { upload } = slot;
     const completed = "token" in save.record.state ? save.record.state.token : undefined;
@@ -340,7 +344,9 @@ export class Publication {
       changes.push({ del: "upload", key, uploadId });
       if (token !== completed) changes.push({ put: "abort", key, uploadId });
     }
-    await catalog.apply(changes, { sync: false });
+    const isKept = made !== undefined && isWorthKeeping(save);
+    // What lies in the spill longer than its record must not meet an older record again after a loss of power.
+    await catalog.apply(changes, { sync: isKept });
     step("save.committed");
     const place = orderOf(save);
     saves.delete(id);
@@ -350,7 +356,8 @@ export class Publication {
     onObjectChanged(slot.key, made ?? "unknown");
     order.leave(place, parentKey(slot.key));
     slot.changed.notify();
-    background.run(`freeing the spill of ${id}`, () => save.content.free());
+    if (isKept) keep.add(slot.key, made.etag, save.content);
+    else background.run(`freeing the spill of ${id}`, () => save.content.free());
   }
 
   async #move(save: Save, event: SaveEvent): Promise<void> {
@@ -363,6 +370,11 @@ export class Publication {
 const SHA256_OF_NOTHING: Sha256 = toSha256(
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 );
+
+/** What was modified most likely is modified again, and then its bytes are here. */
+function isWorthKeeping({ content, isModification }: Save): boolean {
+  return isModification && content.partCount === 1;
+}
 
 /** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */
 function assertStillThere(slot: Slot, save: Save): void {

@@ -170,6 +170,7 @@ export class Publisher {
       const slot = this.#slotOf(save.record.key);
       const { state } = save.record;
       if (state.kind === "parked") throw parkedError(slot, state.why);
+      if ("order" in state) this.#engine.pace.hurry(state.order);
       await slot.changed.wait(signal);
     }
   }
@@ -259,6 +260,11 @@ export class Publisher {
     return this.pending().some(({ state }) => state === "closed" || state === "completing");
   }
 
+  /** Somebody waits for all that was closed so far: nothing of it is held back to be superseded. */
+  hurry(): void {
+    this.#engine.pace.hurry(this.#engine.order.last);
+  }
+
   /** Everything that is pending, for status. */
   pending(): Pending[] {
     return listPending(this.#engine);
@@ -333,8 +339,11 @@ export class Publisher {
       ino: record.ino,
       attributes: record.attributes,
     });
+    save.isModification = origin.kind !== "empty";
     if (origin.kind === "object") {
-      content.startFromBase(origin.size);
+      const kept = this.#engine.keep.find(record.key, origin.etag);
+      const isKept = kept !== undefined && (await content.startFrom(kept));
+      if (!isKept) content.startFromBase(origin.size);
       await this.#engine.catalog.apply(partChanges(save), { sync: false });
     }
     if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;

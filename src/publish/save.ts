@@ -10,6 +10,8 @@ export class Save {
   readonly content: Content;
   /** Something was written or cut since it was begun; a save that is merely new becomes an empty file at its last release. */
   dirty = false;
+  /** It began with what was there before: most likely it is not the last time. */
+  isModification = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
   /** Uploads with all its parts that the store would not complete. */

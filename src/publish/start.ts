@@ -4,7 +4,9 @@ import { newAbort } from "../base/mod.ts";
 import type { ReplyRecord } from "../catalog/mod.ts";
 import { Aborts } from "./aborts.ts";
 import type { Engine, PublisherOptions } from "./engine.ts";
+import { Keep } from "./keep.ts";
 import { Order } from "./order.ts";
+import { Pace } from "./pace.ts";
 import { Publisher } from "./publisher.ts";
 import { recover } from "./recover.ts";
 import { Slots } from "./slots.ts";
@@ -23,6 +25,8 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
   const engine: Engine & { aborts: Aborts } = {
     ...rest,
     order: new Order(options.clock, lagMs),
+    pace: new Pace(options.clock, lagMs),
+    keep: new Keep(options.clock, options.background, options.spill.usage().limit),
     slots: new Slots(),
     saves: new Map(),
     stop: stopping.signal,
@@ -40,6 +44,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
     replies: contents.replies,
     async stop() {
       stopping.abort();
+      engine.keep.dropAll();
       await options.background.settled();
     },
   };

@@ -238,6 +238,7 @@ export async function drained(running: Running, timeoutMs = 20_000): Promise<voi
   const waiting = (): boolean =>
     running.publisher.pending().some(({ state }) => state !== "interrupted" && state !== "parked");
   while (waiting()) {
+    running.publisher.hurry();
     if (performance.now() > end)
       throw new Error(`still pending: ${JSON.stringify(running.publisher.pending())}`);
     await systemClock.sleep(10);

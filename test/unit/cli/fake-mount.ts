@@ -122,6 +122,7 @@ export class FakeMount {
       log: silentLog,
       payloadHash: "verified",
       pending: () => this.pending,
+      hurry: () => {},
       act: async (action) => {
         this.acted.push(action);
       },

@@ -1,0 +1,58 @@
+// How often one key is published. A file that is closed again and again (a log, a record of TensorBoard, a shell loop) is
+// sent about once a second: what is closed in between is superseded before it was sent. Nobody waits for that.
+
+import { type Clock, Notifier } from "../base/mod.ts";
+import type { Key } from "../model/mod.ts";
+
+/** Well within the usual lag of 2 s, so that no close ever waits for what is held back here. */
+const INTERVAL_MS = 1000;
+
+export class Pace {
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  /** When each key was published last, on the monotonic clock. INVARIANT: in ascending order of the time. */
+  readonly #publishedAt = new Map<Key, number>();
+  /** What was closed up to this place in the order of closes is waited for by somebody. */
+  #urgent = 0;
+  readonly #changed = new Notifier();
+
+  /** @param lagMs how long a closed save may stay unpublished while closes return: half of it is held back at most. */
+  constructor(clock: Clock, lagMs: number) {
+    this.#clock = clock;
+    this.#intervalMs = Math.min(INTERVAL_MS, lagMs / 2);
+  }
+
+  /** Something was published at `key`. */
+  published(key: Key): void {
+    const now = this.#clock.monotonic();
+    for (const [other, at] of this.#publishedAt) {
+      if (at + this.#intervalMs > now) break;
+      this.#publishedAt.delete(other);
+    }
+    this.#publishedAt.delete(key);
+    this.#publishedAt.set(key, now);
+  }
+
+  /** Somebody waits for what has the place `order`, hence for all before it. */
+  hurry(order: number): void {
+    if (order <= this.#urgent) return;
+    this.#urgent = order;
+    this.#changed.notify();
+  }
+
+  /** Resolves when the key was not published for a moment, or somebody waits. @throws `Interrupted`. */
+  async turn(key: Key, order: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const last = this.#publishedAt.get(key);
+      if (last === undefined || order <= this.#urgent) return;
+      const waitMs = last + this.#intervalMs - this.#clock.monotonic();
+      if (waitMs <= 0) return;
+      const cancel = this.#clock.after(waitMs, () => this.#changed.notify());
+      try {
+        await this.#changed.wait(signal);
+      } finally {
+        cancel();
+      }
+    }
+  }
+}
