@@ -32,11 +32,13 @@ export interface ProgramCase {
   /** A line for `bash -ec` that saves into `$DIR`. */
   readonly save: string;
   /** What follows, each counted on its own. */
-  readonly then?: readonly Phase[];
+  readonly later?: readonly Phase[];
   /** A line that must succeed after a new mount on a machine that knows nothing; `$LOCAL` has the same save. */
   readonly check?: string;
   /** What of a tree must be as in `$LOCAL`: all but times, times of files too, or nothing (`check` does it). */
   readonly compare: "tree" | "tree and times" | "nothing";
+  /** What another machine does not know of the modes and times of some files, and why; a new mount of this machine does. */
+  readonly forgets?: { readonly path: RegExp; readonly why: string };
   /** Names (below `$DIR`) that are left out of the comparison, since they differ with each run. */
   readonly except?: RegExp;
   /** Beside what is there at the end. A line may also leave whole files in `$CLOSED`: their contents are fine, too. */

@@ -10,7 +10,7 @@ import type { Phase, ProgramCase } from "./case.ts";
 import { bytesUpOf, changesOf, countsOf, differences, isRange, pinnedFor } from "./requests.ts";
 import { BUCKET, Stage } from "./stage.ts";
 import { treeOf } from "./tree.ts";
-import { sha256Of, tornOf, Watcher } from "./watcher.ts";
+import { type Seen, sha256Of, tornOf, Watcher } from "./watcher.ts";
 
 /** Names that are certainly temporary: of rsync, and of Rust's tempfile as safetensors uses it. */
 const TEMPORARY = /(^|\/)(\.[^/]+\.[A-Za-z0-9]{6}|\.tmp[A-Za-z0-9]{6})$/;
@@ -40,49 +40,55 @@ async function missingOf(programs: readonly string[]): Promise<string[]> {
 }
 
 async function play(one: ProgramCase, stage: Stage): Promise<void> {
-  const wrong: string[] = [];
   const watcher = new Watcher(stage.emulator, BUCKET, join(stage.work, "versions"));
   await watcher.start();
-  const ratio = one.ratio?.max ?? RATIO_MAX;
-  const first: Phase = { name: "", run: one.save, after: "nothing" };
+  let wrong: string[];
   try {
-    for (const phase of [first, ...(one.then ?? [])])
-      wrong.push(
-        ...(await playPhase(one, phase, { stage, ratio: phase === first ? ratio : RATIO_MAX })),
-      );
-    await stage.unmount();
+    wrong = await playPhases(one, stage);
   } finally {
-    await watcher.stop().catch(() => []);
+    await watcher.stop();
   }
-  const seen = await watcher.stop();
-  wrong.push(...temporaryNames(changesOf(stage.emulator.requests())));
-  for (const { key } of await stage.emulator.uploads()) wrong.push(`an upload of ${key} is left`);
-  const allowed = { closed: await closedContents(stage.closed), versions: one.versions ?? [] };
-  const torn = await tornOf(seen, await stage.objects(), allowed);
-  wrong.push(...torn.map((what) => `torn: ${what}`));
-  wrong.push(...(await checkAgain(one, stage)));
+  wrong.push(...(await wrongInBucket(one, stage, await watcher.stop())));
+  if (one.forgets !== undefined) wrong.push(...(await checkAgain(one, stage, "this machine")));
+  wrong.push(...(await checkAgain(one, stage, "another machine")));
   expect(wrong).toEqual([]);
 }
 
-/** What was wrong with its requests. */
-async function playPhase(
-  one: ProgramCase,
-  phase: Phase,
-  { stage, ratio }: { stage: Stage; ratio: number },
-): Promise<string[]> {
-  if (phase.after !== "nothing") {
-    await stage.unmount();
+/** Unmounted when it returns. What was wrong with requests. */
+async function playPhases(one: ProgramCase, stage: Stage): Promise<string[]> {
+  const first: Phase = { name: "", run: one.save, after: "nothing" };
+  const phases = [first, ...(one.later ?? [])];
+  const wrong: string[] = [];
+  for (const [index, phase] of phases.entries()) {
     if (phase.after === "forget") await stage.mount.forget();
-    await stage.mount.start();
+    if (phase.after !== "nothing") await stage.mount.start();
+    if (one.compare !== "nothing" || one.check?.includes("$LOCAL") === true)
+      await stage.onLocal(phase.run);
+    const from = stage.emulator.requests().length;
+    await stage.onMount(phase.run);
+    // The one or the other: all that was closed is in the bucket then.
+    await (phases[index + 1]?.after === "nothing" ? stage.wait() : stage.unmount());
+    const ratio = phase === first ? (one.ratio?.max ?? RATIO_MAX) : RATIO_MAX;
+    const bytesMax = phase.bytesMax ?? stage.bytesInBucket() * ratio;
+    const requests = stage.requestsSince(from);
+    wrong.push(...wrongRequests(one, phase, { requests, bytesMax }));
   }
-  if (one.compare !== "nothing" || one.check?.includes("$LOCAL") === true)
-    await stage.onLocal(phase.run);
-  const from = stage.emulator.requests().length;
-  await stage.onMount(phase.run);
-  await stage.wait();
-  const requests = stage.requestsSince(from);
-  const bytesMax = phase.bytesMax ?? stage.bytesInBucket() * ratio;
-  return wrongRequests(one, phase, { requests, bytesMax });
+  return wrong;
+}
+
+async function wrongInBucket(
+  one: ProgramCase,
+  stage: Stage,
+  seen: readonly Seen[],
+): Promise<string[]> {
+  const uploads = await stage.emulator.uploads();
+  const allowed = { closed: await closedContents(stage.closed), versions: one.versions ?? [] };
+  const torn = await tornOf(seen, await stage.objects(), allowed);
+  return [
+    ...temporaryNames(changesOf(stage.emulator.requests())),
+    ...uploads.map(({ key }) => `an upload of ${key} is left`),
+    ...torn.map((what) => `torn: ${what}`),
+  ];
 }
 
 function wrongRequests(
@@ -104,7 +110,7 @@ function wrongRequests(
 
 function temporaryNames(requests: readonly RequestEntry[]): string[] {
   const found = requests.filter(({ key }) => TEMPORARY.test(key));
-  return found.map(({ kind, key }) => `a temporary name: ${kind} of ${key}`);
+  return [...new Set(found.map(({ kind, key }) => `a temporary name: ${kind} of ${key}`))];
 }
 
 async function closedContents(dir: string): Promise<Set<string>> {
@@ -114,17 +120,38 @@ async function closedContents(dir: string): Promise<Set<string>> {
   );
 }
 
-/** On a machine that knows nothing; looking changes nothing. */
-async function checkAgain(one: ProgramCase, stage: Stage): Promise<string[]> {
-  await stage.mount.forget();
+/** After a new mount; looking changes nothing. */
+async function checkAgain(
+  one: ProgramCase,
+  stage: Stage,
+  by: "this machine" | "another machine",
+): Promise<string[]> {
+  if (by === "another machine") await stage.mount.forget();
   await stage.mount.start();
   const from = stage.emulator.requests().length;
-  if (one.compare !== "nothing") {
-    const options = { times: one.compare === "tree and times", except: one.except };
-    expect(await treeOf(stage.mount.dir, options)).toEqual(await treeOf(stage.local, options));
-  }
-  if (one.check !== undefined) await stage.onMount(one.check);
+  const forgotten = by === "another machine" ? one.forgets?.path : undefined;
+  const wrong = await differencesOfTrees(one, stage, forgotten);
+  if (one.check !== undefined && by === "another machine") await stage.onMount(one.check);
   await stage.unmount();
   const changes = changesOf(stage.requestsSince(from));
-  return changes.map(({ kind, key }) => `the check has changed the bucket: ${kind} of ${key}`);
+  return [
+    ...wrong.map((line) => `by ${by}: ${line}`),
+    ...changes.map(({ kind, key }) => `the check has changed the bucket: ${kind} of ${key}`),
+  ];
+}
+
+/** Lines of what is there (`+`) and of what should be (`-`). */
+async function differencesOfTrees(
+  { compare, except }: ProgramCase,
+  stage: Stage,
+  forgotten: RegExp | undefined,
+): Promise<string[]> {
+  if (compare === "nothing") return [];
+  const options = { times: compare === "tree and times", except, forgotten };
+  const there = await treeOf(stage.mount.dir, options);
+  const wanted = await treeOf(stage.local, options);
+  return [
+    ...wanted.filter((line) => !there.includes(line)).map((line) => `- ${line}`),
+    ...there.filter((line) => !wanted.includes(line)).map((line) => `+ ${line}`),
+  ];
 }

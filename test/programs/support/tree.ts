@@ -9,11 +9,13 @@ import { pipeline } from "node:stream/promises";
 export interface TreeOptions {
   /** Times of regular files too. */
   readonly times: boolean;
+  /** Paths whose mode and time do not count. */
+  readonly forgotten?: RegExp | undefined;
   /** Paths that are left out. */
   readonly except: RegExp | undefined;
 }
 
-/** `PATH KIND MODE SIZE CONTENT [MTIME]`, in the order of paths. */
+/** `PATH KIND MODE SIZE CONTENT [MTIME]`, a line a path. */
 export async function treeOf(dir: string, options: TreeOptions): Promise<string[]> {
   const names = await namesBelow(dir, "");
   const kept = names.filter((name) => options.except?.test(name) !== true);
@@ -36,14 +38,15 @@ async function namesBelow(dir: string, prefix: string): Promise<string[]> {
   return names;
 }
 
-async function lineOf(dir: string, name: string, { times }: TreeOptions): Promise<string> {
+async function lineOf(dir: string, name: string, options: TreeOptions): Promise<string> {
   const path = join(dir, name);
   const stats = await lstat(path, { bigint: true });
-  const mode = (stats.mode & 0o7777n).toString(8);
+  const forgotten = options.forgotten?.test(name) === true;
+  const mode = forgotten ? "-" : (stats.mode & 0o7777n).toString(8);
   if (stats.isSymbolicLink()) return `${name} -> ${await readlink(path)}`;
   if (stats.isDirectory()) return `${name} directory ${mode}`;
   const line = `${name} file ${mode} ${stats.size} ${await sha256OfFile(path)}`;
-  return times ? `${line} ${stats.mtimeNs}` : line;
+  return options.times && !forgotten ? `${line} ${stats.mtimeNs}` : line;
 }
 
 async function sha256OfFile(path: string): Promise<string> {
