@@ -15,7 +15,7 @@ import type { Core } from "./core.ts";
 import type { FileHandle } from "./handles.ts";
 import type { Node } from "./tree.ts";
 import type { Closing, Opened, OpenFlags, Request } from "./types.ts";
-import { type Current, objectOf, sizeOf, type View } from "./view.ts";
+import { type Current, isSameContent, objectOf, sizeOf, type View } from "./view.ts";
 
 export class Files {
   readonly #core: Core;
@@ -55,21 +55,12 @@ export class Files {
   async read(request: Request, id: HandleId, offset: number, length: number): Promise<Uint8Array> {
     const { node, read } = this.#core.handles.file(id);
     if (!read) throw new KodomountError("BadHandle", "The file was not opened for reading");
-    // Content that is committed while we look moves from the spill to the bucket: look again.
-    for (;;) {
-      const current = await this.#view.current(node, request.signal);
-      const bytes = await this.#readCurrent(current, offset, length, request.signal);
-      if (bytes !== undefined) return bytes;
-    }
+    return this.#read(node, offset, length, request.signal);
   }
 
   /** The whole content of a small file. */
-  async readWhole(request: Request, node: Node, size: number): Promise<Uint8Array> {
-    for (;;) {
-      const current = await this.#view.current(node, request.signal);
-      const bytes = await this.#readCurrent(current, 0, size, request.signal);
-      if (bytes !== undefined) return bytes;
-    }
+  readWhole(request: Request, node: Node, size: number): Promise<Uint8Array> {
+    return this.#read(node, 0, size, request.signal);
   }
 
   async write(request: Request, id: HandleId, offset: number, data: Uint8Array): Promise<void> {
@@ -86,6 +77,7 @@ export class Files {
     this.#core.assertWritable();
     const save = await this.#resize(request, node, size);
     if (save !== undefined && node.writers === 0) await this.#close(node, save);
+    await this.#endNameless(node);
   }
 
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
@@ -151,8 +143,9 @@ export class Files {
     const { node } = handle;
     if (handle.kind === "file" && handle.write) {
       node.writers -= 1;
-      if (node.writers === 0) await this.#lastRelease(node, handle);
+      if (node.writers === 0 && !node.isNameless) await this.#lastRelease(node, handle);
     }
+    await this.#endNameless(node);
     this.#core.tree.prune(node);
   }
 
@@ -224,6 +217,34 @@ export class Files {
       : { kind: "object", etag: file.etag, size: file.size };
   }
 
+  async #read(
+    node: Node,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    // What is committed, replaced or removed by us while we look is elsewhere by then: look again.
+    for (;;) {
+      const current = await this.#view.current(node, signal);
+      try {
+        const bytes = await this.#readCurrent(current, offset, length, signal);
+        if (bytes !== undefined) return bytes;
+      } catch (error) {
+        if (codeOf(error) !== "Stale") throw error;
+        if (isSameContent(current, await this.#view.current(node, signal))) throw error;
+      }
+    }
+  }
+
+  /** The last handle of a file without a name is gone: nobody can reach its content any more. */
+  async #endNameless(node: Node): Promise<void> {
+    const { save } = node;
+    if (!node.isNameless || node.handles > 0 || save === undefined) return;
+    node.save = undefined;
+    await this.#core.options.publisher.discard(save);
+    this.#core.tree.prune(node);
+  }
+
   async #readCurrent(
     current: Current,
     offset: number,
@@ -293,9 +314,12 @@ export class Files {
   async #close(node: Node, save: Save, signal?: AbortSignal): Promise<Save | undefined> {
     const { publisher } = this.#core.options;
     using _ = await node.mutex.acquire(signal);
+    if (node.isNameless) return undefined;
     if (node.save !== save) return publisher.find(node.key)?.closed; // somebody else has closed it meanwhile
     const waits = signal !== undefined && this.#waitsForCommit(save);
     await this.#orRefuse(save, () => publisher.close(save, { durable: !waits }, signal));
+    // Its name may have gone meanwhile, and who has it open still wants its content.
+    if (save.isNameless) return undefined;
     node.save = undefined;
     node.killed = false;
     return save;
@@ -331,10 +355,6 @@ export class Files {
     const save = node.save;
     node.guessed = false;
     if (save === undefined) return;
-    if (node.isNameless) {
-      node.save = undefined;
-      return publisher.discard(save);
-    }
     if (
       save.record.state.kind === "refused" ||
       (node.killed && !last.append && !save.record.fsynced)

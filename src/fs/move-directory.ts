@@ -4,8 +4,9 @@
 import { KodomountError } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import { type Attributes, type Etag, type Key, toKey } from "../model/mod.ts";
-import type { Save } from "../publish/mod.ts";
+import { type CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { fetchBase } from "./place.ts";
 import type { Request } from "./types.ts";
 import { pendingAt } from "./view.ts";
 
@@ -30,8 +31,7 @@ export async function moveDirectory(
   const { publisher } = core.options;
   const pending = pendingBelow(core, from);
   for (const save of pending.values())
-    for (const partNumber of save?.content.partNumbers() ?? [])
-      await save?.content.materialize(partNumber, request.signal);
+    if (save instanceof Save) await fetchBase(save.content, request.signal);
   const objects = await objectsBelow(core, from, request.signal);
   using _ = await core.names.acquire(request.signal);
   if (!isSame(pending, pendingBelow(core, from))) return false;
@@ -63,7 +63,7 @@ async function moveOne(
     from: Key;
     to: Key;
     object: Found | undefined;
-    pending: Save | undefined;
+    pending: Save | CopyWant | undefined;
   },
 ): Promise<Change[]> {
   const { publisher, loader } = core.options;
@@ -74,16 +74,16 @@ async function moveOne(
     if (changes !== undefined) return changes;
     loader.forget(from);
     move.object = await loader.file(from, request.signal);
-    move.pending = publisher.find(from)?.visible;
+    move.pending = publisher.find(from)?.content;
   }
 }
 
 /** What is pending below a directory: saves, and copies without one. */
-function pendingBelow(core: Core, from: Key): Map<Key, Save | undefined> {
-  const pending = new Map<Key, Save | undefined>();
+function pendingBelow(core: Core, from: Key): Map<Key, Save | CopyWant | undefined> {
+  const pending = new Map<Key, Save | CopyWant | undefined>();
   for (const slot of core.options.publisher.below(from)) {
     const there = pendingAt(slot);
-    if (there !== undefined && there !== "absent") pending.set(slot.key, slot.visible);
+    if (there !== undefined && there !== "absent") pending.set(slot.key, slot.content);
   }
   return pending;
 }

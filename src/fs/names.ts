@@ -5,8 +5,6 @@ import {
   type Attributes,
   assertKeyFits,
   type Base,
-  childDirectoryKey,
-  childKey,
   type Etag,
   type Key,
   parseName,
@@ -15,11 +13,13 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../model/mod.ts";
-import type { Content, Save } from "../publish/mod.ts";
+import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
+import { keeperOf } from "./keep.ts";
 import { moveDirectory } from "./move-directory.ts";
+import { fetchBase, keyOf, type Place, pendingOf } from "./place.ts";
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
 import { type Found, objectOf, toStat, type View } from "./view.ts";
@@ -29,11 +29,6 @@ const S_ISGID = 0o2000;
 const LOOKS_MAX = 10;
 /** Longest symlink target, as PATH_MAX. */
 const TARGET_SIZE_MAX = 4095;
-
-interface Place {
-  readonly parent: Node;
-  readonly name: string;
-}
 
 export class Names {
   readonly #core: Core;
@@ -130,7 +125,7 @@ export class Names {
       if (found.kind !== "directory")
         throw new KodomountError("NotDirectory", `${place.name} is not a directory`);
       await this.#assertEmpty(place, found.key, request);
-      const pending = this.#core.options.publisher.find(found.key)?.visible;
+      const pending = this.#core.options.publisher.find(found.key)?.content;
       return this.#remove(request, place, { key: found.key, object: {}, pending });
     });
   }
@@ -139,15 +134,20 @@ export class Names {
   async #remove(
     request: Request,
     place: Place,
-    what: { key: Key; object: { etag?: Etag } | undefined; pending: Save | undefined },
+    what: {
+      key: Key;
+      object: { etag?: Etag } | undefined;
+      pending: Save | CopyWant | undefined;
+    },
   ): Promise<boolean> {
     const { publisher } = this.#core.options;
     using _ = await this.#core.names.acquire(request.signal);
-    const changes = await publisher.remove(what.key, what);
+    const node = place.parent.children.get(place.name);
+    await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
+    const changes = await publisher.remove(what.key, { ...what, keeper });
     if (changes === undefined) return false;
     await publisher.journal(changes, [what.key], this.#core.remember(request, {}));
     place.parent.pinned = true;
-    const node = place.parent.children.get(place.name);
     if (node !== undefined) this.#core.tree.detach(node);
     return true;
   }
@@ -216,7 +216,9 @@ export class Names {
       target?.kind === "file" ? await this.#objectAt(target, request.signal) : undefined;
     using _ = await this.#core.names.acquire(request.signal);
     const pending = pendingOf(found);
-    const move = { from: found.key, to, object, target: replaced?.etag, pending };
+    const node = destination.parent.children.get(destination.name);
+    await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
+    const move = { from: found.key, to, object, target: replaced?.etag, pending, keeper };
     const changes = await publisher.rename(move);
     if (changes === undefined) return false;
     await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
@@ -379,18 +381,4 @@ export class Names {
     assertKeyFits(prefix, keyOf(place, "directory"), keySizeMax);
     return place;
   }
-}
-
-function pendingOf(found: Found): Save | undefined {
-  return found.kind === "file" && found.current.kind === "save" ? found.current.save : undefined;
-}
-
-function keyOf(place: Place, kind: "file" | "directory"): Key {
-  return kind === "directory"
-    ? childDirectoryKey(place.parent.key, place.name)
-    : childKey(place.parent.key, place.name);
-}
-
-async function fetchBase(content: Content, signal: AbortSignal): Promise<void> {
-  for (const partNumber of content.partNumbers()) await content.materialize(partNumber, signal);
 }

@@ -11,9 +11,8 @@ import {
   nameOf,
   S_IFDIR,
   S_IFMT,
-  type Want,
 } from "../model/mod.ts";
-import type { Save, Slot } from "../publish/mod.ts";
+import type { CopyWant, Save, Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Node } from "./tree.ts";
 import type { Stat } from "./types.ts";
@@ -21,7 +20,7 @@ import type { Stat } from "./types.ts";
 /** What a file's content is at this moment. */
 export type Current =
   | { readonly kind: "save"; readonly save: Save }
-  | { readonly kind: "copy"; readonly want: Want & { kind: "copy" }; readonly slot: Slot }
+  | { readonly kind: "copy"; readonly want: CopyWant; readonly slot: Slot }
   | { readonly kind: "remote"; readonly file: RemoteFile };
 
 /** What a name stands for. */
@@ -167,6 +166,18 @@ export function pendingAt(
   if (save !== undefined) return { kind: "save", save };
   if (slot.want?.kind === "copy") return { kind: "copy", want: slot.want, slot };
   return slot.want?.kind === "absent" ? "absent" : undefined;
+}
+
+/** Whether both stand for the same version at the same place. */
+export function isSameContent(a: Current, b: Current): boolean {
+  switch (a.kind) {
+    case "save":
+      return b.kind === "save" && a.save === b.save;
+    case "copy":
+      return b.kind === "copy" && a.want.from === b.want.from && a.want.etag === b.want.etag;
+    case "remote":
+      return b.kind === "remote" && a.file.key === b.file.key && a.file.etag === b.file.etag;
+  }
 }
 
 export function sizeOf(current: Current): number {

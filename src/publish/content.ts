@@ -163,7 +163,7 @@ export class Content {
   /** Brings the bytes of a part that lies underneath into the spill, so that it can be sent. */
   async materialize(partNumber: PartNumber, signal?: AbortSignal): Promise<void> {
     using _ = await this.#mutex.acquire(signal);
-    if (this.part(partNumber).kind !== "base") return;
+    if (this.#freed || this.part(partNumber).kind !== "base") return;
     await this.#files.fetchBase(partOfNumber(this.#options.plan, partNumber), this.#size, signal);
     await this.#files.freeze(partNumber, this.extent(partNumber).size);
   }

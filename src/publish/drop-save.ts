@@ -6,9 +6,14 @@ import type { Save } from "./save.ts";
 
 /** Ends what is being sent of it, gives up its place in the order, frees its spill. Its records are the caller's. */
 export function dropSave(engine: Engine, save: Save): void {
+  leaveSave(engine, save);
+  engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
+}
+
+/** The same, but its content stays. */
+export function leaveSave(engine: Engine, save: Save): void {
   save.abandon.abort();
   engine.saves.delete(save.record.id);
   const { state, key } = save.record;
   if ("order" in state) engine.order.leave(state.order, parentKey(key));
-  engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
 }

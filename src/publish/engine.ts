@@ -8,6 +8,7 @@ import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Keep } from "./keep.ts";
+import type { Nameless } from "./nameless.ts";
 import type { Order } from "./order.ts";
 import type { Pace } from "./pace.ts";
 import type { Save } from "./save.ts";
@@ -40,6 +41,7 @@ export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly slots: Slots;
   readonly saves: Map<SaveId, Save>;
   readonly aborts: Aborts;
+  readonly nameless: Nameless;
   /** Aborts when the mount stops. */
   readonly stop: AbortSignal;
 }

@@ -2,8 +2,9 @@
 
 export { Content } from "./content.ts";
 export type { ObjectChange, OnObjectChanged, PublisherOptions } from "./engine.ts";
+export type { Keeper } from "./nameless.ts";
 export type { Origin, Publisher } from "./publisher.ts";
 export { Save } from "./save.ts";
-export type { Slot } from "./slot.ts";
+export type { CopyWant, Slot } from "./slot.ts";
 export { startPublisher } from "./start.ts";
 export type { Pending } from "./status.ts";

@@ -14,9 +14,10 @@ import {
 } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
+import type { Keeper } from "./nameless.ts";
 import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
-import type { Slot } from "./slot.ts";
+import type { CopyWant, Slot } from "./slot.ts";
 
 /** How long a rename or removal waits for the one request that is under way at its key. */
 const COMPLETING_WAIT_MS = 3000;
@@ -32,7 +33,7 @@ export class Namespace {
    * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
    * deleted by the store in the background. One synced batch.
    * @param request.pending what was found pending at `from`, if anything; `request.object` the object there, if there is
-   *   one; `request.target` the one at `to`.
+   *   one; `request.target` the one at `to`; `request.keeper` who has open what is at `to`.
    * @returns undefined when something else is pending at `from` by now: look again.
    */
   async rename(request: {
@@ -40,15 +41,17 @@ export class Namespace {
     to: Key;
     object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
     target: Etag | undefined;
-    pending: Save | undefined;
+    pending: Save | CopyWant | undefined;
+    keeper?: Keeper | undefined;
   }): Promise<Change[] | undefined> {
-    const { from, to, object, target, pending } = request;
+    const { from, to, object, target, pending, keeper } = request;
     await this.#notCompleting(from, to);
+    await this.#notCircular(from, to);
     const source = this.#engine.slots.of(from);
-    if (source.visible !== pending) return undefined;
+    if (source.content !== pending) return undefined;
     const destination = this.#engine.slots.of(to);
     const wasCopy = source.want?.kind === "copy";
-    const changes = this.#clear(destination);
+    const changes = this.#clear(destination, keeper);
     if (source.open !== undefined || source.closed !== undefined)
       changes.push(...this.#moveSaves(source, destination, target));
     else changes.push(...this.#moveObject(source, destination, object));
@@ -59,19 +62,24 @@ export class Namespace {
 
   /**
    * Nothing shall be at `key`.
-   * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending.
+   * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending;
+   *   `found.keeper` who has it open.
    * @returns undefined when something else is pending by now: look again.
    */
   async remove(
     key: Key,
-    found: { object: { etag?: Etag } | undefined; pending: Save | undefined },
+    found: {
+      object: { etag?: Etag } | undefined;
+      pending: Save | CopyWant | undefined;
+      keeper?: Keeper | undefined;
+    },
   ): Promise<Change[] | undefined> {
-    const { object, pending } = found;
+    const { object, pending, keeper } = found;
     await this.#notCompleting(key);
     const slot = this.#engine.slots.of(key);
-    if (slot.visible !== pending) return undefined;
+    if (slot.content !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
-    const changes = this.#clear(slot);
+    const changes = this.#clear(slot, keeper);
     if (slot.interrupted !== undefined) {
       changes.push(...dropChanges(slot.interrupted));
       dropSave(this.#engine, slot.interrupted);
@@ -83,18 +91,21 @@ export class Namespace {
   }
 
   /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
-  #clear(slot: Slot): Change[] {
+  #clear(slot: Slot, keeper: Keeper | undefined): Change[] {
+    const { nameless } = this.#engine;
+    const { open, closed } = slot;
     const changes: Change[] = [{ del: "want", key: slot.key }];
-    if (slot.closed !== undefined) {
-      changes.push(...dropChanges(slot.closed));
-      dropSave(this.#engine, slot.closed);
-      slot.closed = undefined;
+    for (const save of [open, closed]) if (save !== undefined) changes.push(...dropChanges(save));
+    slot.open = undefined;
+    slot.closed = undefined;
+    if (open !== undefined) nameless.keep(open);
+    else if (closed !== undefined) keeper?.take(nameless.adopt(closed));
+    else if (keeper?.spare !== undefined) {
+      nameless.keep(keeper.spare);
+      keeper.take(keeper.spare);
     }
-    if (slot.open !== undefined) {
-      changes.push(...dropChanges(slot.open));
-      slot.open.abandon.abort();
-      slot.open = undefined;
-    }
+    if (closed !== undefined && (open !== undefined || keeper === undefined))
+      dropSave(this.#engine, closed);
     if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
     slot.want = undefined;
     changes.push(...this.#abandonUpload(slot));
@@ -157,13 +168,15 @@ export class Namespace {
     const place = (): number => order.take(parentKey(destination.key), clock.now());
     const { want } = source;
     if (want?.kind === "copy") {
-      order.leave(want.order, parentKey(source.key));
+      if (parentKey(source.key) !== parentKey(destination.key) || want.from === destination.key)
+        order.leave(want.order, parentKey(source.key));
       // Renamed back to where it still is.
       if (want.from === destination.key) {
         destination.want = undefined;
         return [{ del: "want", key: destination.key }];
       }
-      return this.#setWant(destination, { ...want, order: place() });
+      const sameDirectory = parentKey(source.key) === parentKey(destination.key);
+      return this.#setWant(destination, { ...want, order: sameDirectory ? want.order : place() });
     }
     if (object === undefined)
       throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
@@ -179,18 +192,30 @@ export class Namespace {
   async #notCompleting(...keys: Key[]): Promise<void> {
     const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
     for (const key of keys)
-      for (
-        let slot = this.#engine.slots.get(key);
-        slot?.closed?.record.state.kind === "completing";
-        slot = this.#engine.slots.get(key)
-      ) {
-        try {
-          await slot.changed.wait(deadline);
-        } catch (error) {
-          throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
-            cause: error,
-          });
-        }
+      await this.#while(key, deadline, ({ closed }) => closed?.record.state.kind === "completing");
+  }
+
+  /** Two names are being swapped: what is at each would have to be copied before it is replaced by the other. */
+  async #notCircular(from: Key, to: Key): Promise<void> {
+    const { slots } = this.#engine;
+    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
+    await this.#while(
+      from,
+      deadline,
+      ({ want, visible }) =>
+        visible === undefined && want?.kind === "copy" && slots.isCircular(want.from, to),
+    );
+  }
+
+  async #while(key: Key, deadline: AbortSignal, condition: (slot: Slot) => boolean): Promise<void> {
+    const { slots } = this.#engine;
+    for (let slot = slots.get(key); slot && condition(slot); slot = slots.get(key))
+      try {
+        await slot.changed.wait(deadline);
+      } catch (error) {
+        throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
+          cause: error,
+        });
       }
   }
 }

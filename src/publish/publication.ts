@@ -19,6 +19,7 @@ import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import type { Transfer } from "./transfer.ts";
+import { untilFree } from "./until-free.ts";
 import type { Upload } from "./upload.ts";
 
 /** How often, and how long apart, HEAD is asked for an object that Complete has just made. */
@@ -103,7 +104,7 @@ export class Publication {
     if (sha256 === undefined) return;
     assertStillThere(slot, save);
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
-    await this.#noCopyOf(slot, signal);
+    await untilFree(this.#engine, slot.key, signal);
     assertStillThere(slot, save);
     const token = save.record.id;
     await this.#move(save, { kind: "complete", token });
@@ -147,7 +148,7 @@ export class Publication {
     assertStillThere(slot, save);
     this.#engine.pace.hurry(orderOf(save));
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
-    await this.#noCopyOf(slot, signal);
+    await untilFree(this.#engine, slot.key, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
     await this.#move(save, { kind: "complete", token: upload.record.token });
@@ -285,15 +286,6 @@ export class Publication {
     save.refusedUploads += 1;
     if (save.refusedUploads > 1) throw failure;
     return this.#transfer.forget(slot, upload, { abort: true });
-  }
-
-  /** Whoever wants a copy of what is at this key must have it before it is replaced. */
-  async #noCopyOf(slot: Slot, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const copier = this.#engine.slots.copierOf(slot.key);
-      if (copier === undefined) return;
-      await copier.changed.wait(signal);
-    }
   }
 
   async #commit(slot: Slot, save: Save, etag: Etag): Promise<void> {

@@ -12,19 +12,16 @@ import {
   parentKey,
   type SaveId,
   type SaveRecord,
-  toPartNumber,
 } from "../model/mod.ts";
-import { Content } from "./content.ts";
 import { Driver } from "./driver.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
-import { newSaveId } from "./ids.ts";
 import { Namespace } from "./namespace.ts";
+import { newRecord, newSave } from "./new-save.ts";
 import { act, type OperatorOrder } from "./operator.ts";
-import { readBase } from "./read-base.ts";
 import { refuseSave } from "./refuse-save.ts";
-import { Save } from "./save.ts";
+import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
@@ -88,17 +85,8 @@ export class Publisher {
         : origin.kind === "save"
           ? origin.save.record.base
           : origin;
-    const record: SaveRecord = {
-      id: newSaveId(),
-      key,
-      ino,
-      base: base.kind === "object" ? { kind: "object", etag: base.etag, size: base.size } : base,
-      attributes,
-      size: 0,
-      fsynced: false,
-      state: { kind: "open" },
-    };
-    const save = new Save(record, this.#newContent(record));
+    const record = newRecord({ key, ino, attributes, base });
+    const save = this.#newSave(record);
     slot.open = save;
     this.#engine.saves.set(record.id, save);
     try {
@@ -122,6 +110,7 @@ export class Publisher {
     while (this.#slotOf(save.record.key).closed?.record.state.kind === "completing")
       await this.#slotOf(save.record.key).changed.wait(signal);
     step("save.closing");
+    if (save.isNameless) return; // removed meanwhile: there is nothing to publish
     const slot = this.#slotOf(save.record.key);
     const superseded = slot.closed;
     const { want } = slot;
@@ -147,6 +136,7 @@ export class Publisher {
   async sync(save: Save): Promise<void> {
     await save.content.sync();
     save.record = { ...save.record, size: save.content.size };
+    if (save.isNameless) return;
     await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...partChanges(save)], {
       sync: true,
     });
@@ -217,6 +207,7 @@ export class Publisher {
   /** New mode, owner or times of a save that is pending. */
   async setAttributes(save: Save, attributes: Attributes): Promise<void> {
     save.record = { ...save.record, attributes };
+    if (save.isNameless) return;
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
 
@@ -280,9 +271,24 @@ export class Publisher {
     this.#driver.wake(slot);
   }
 
+  /** Content that is entered nowhere, of what the bucket has: for who has it open when its name goes. */
+  async beginNameless(request: {
+    key: Key;
+    ino: Ino;
+    attributes: Attributes;
+    base: Base;
+  }): Promise<Save> {
+    const { base } = request;
+    const save = this.#newSave(newRecord(request));
+    await this.#engine.spill.createSave(save.record.id, request);
+    if (base.kind === "object") save.content.startFromBase(base.size);
+    save.isNameless = true;
+    return save;
+  }
+
   /** A save with its content, not entered anywhere: for recovery. */
   restore(record: SaveRecord): Save {
-    const save = new Save(record, this.#newContent(record));
+    const save = this.#newSave(record);
     this.#engine.saves.set(record.id, save);
     return save;
   }
@@ -295,26 +301,8 @@ export class Publisher {
     return this.#engine.slots.of(key);
   }
 
-  #newContent(record: SaveRecord): Content {
-    const { id } = record;
-    const current = (): Save | undefined => this.#engine.saves.get(id);
-    return new Content({
-      save: id,
-      plan: this.#engine.plan,
-      spill: this.#engine.spill,
-      readBase: (offset, length, signal) =>
-        readBase(this.#engine, current()?.record ?? record, { offset, length }, signal),
-      onChange: (partNumber) => {
-        const save = current();
-        const attempt =
-          save && this.find(save.record.key)?.upload?.attempts.get(toPartNumber(partNumber));
-        attempt?.abort.abort();
-      },
-      onFrozen: () => {
-        const slot = this.find(current()?.record.key ?? record.key);
-        if (slot !== undefined) this.#driver.wake(slot);
-      },
-    });
+  #newSave(record: SaveRecord): Save {
+    return newSave(this.#engine, record, (slot) => this.#driver.wake(slot));
   }
 
   async #start(

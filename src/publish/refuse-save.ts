@@ -8,6 +8,7 @@ import type { Save } from "./save.ts";
 export async function refuseSave(engine: Engine, save: Save, error: unknown): Promise<void> {
   if (save.record.state.kind !== "open") return;
   save.record = save.after({ kind: "refuse", why: codeOf(error) });
+  if (save.isNameless) return;
   await engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   engine.log.error(
     { key: save.record.key, err: error },

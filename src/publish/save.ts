@@ -14,6 +14,8 @@ export class Save {
   isModification = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
+  /** It is entered at no key: its name is gone while somebody has it open. Nothing of it is recorded any more. */
+  isNameless = false;
   /** Uploads with all its parts that the store would not complete. */
   refusedUploads = 0;
   /** Ends the waits for it: it was superseded or dropped. Parts on their way go on. */

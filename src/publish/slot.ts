@@ -6,6 +6,8 @@ import type { Key, Want } from "../model/mod.ts";
 import type { Save } from "./save.ts";
 import type { Upload } from "./upload.ts";
 
+export type CopyWant = Want & { readonly kind: "copy" };
+
 export class Slot {
   readonly key: Key;
   open: Save | undefined;
@@ -59,6 +61,11 @@ export class Slot {
       this.creating ||
       this.driving
     );
+  }
+
+  /** What a reader of this key sees instead of the object, if anything is pending: identity tells whether it changed. */
+  get content(): Save | CopyWant | undefined {
+    return this.visible ?? (this.#want?.kind === "copy" ? this.#want : undefined);
   }
 
   /** The save whose content a reader of this key sees, if one is pending. */

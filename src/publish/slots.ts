@@ -46,6 +46,13 @@ export class Slots {
   copierOf(key: Key): Slot | undefined {
     return this.#copiers.get(key)?.values().next().value;
   }
+
+  /** Whether a copy of what is at `from`, wanted at `to`, would have to wait for itself: `from` waits for `to`. */
+  isCircular(from: Key, to: Key): boolean {
+    for (let want = this.get(from)?.want; want?.kind === "copy"; want = this.get(want.from)?.want)
+      if (want.from === to) return true;
+    return false;
+  }
 }
 
 function addTo<T>(sets: Map<Key, Set<T>>, key: Key, value: T): void {

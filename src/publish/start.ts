@@ -5,6 +5,7 @@ import type { ReplyRecord } from "../catalog/mod.ts";
 import { Aborts } from "./aborts.ts";
 import type { Engine, PublisherOptions } from "./engine.ts";
 import { Keep } from "./keep.ts";
+import { Nameless } from "./nameless.ts";
 import { Order } from "./order.ts";
 import { Pace } from "./pace.ts";
 import { Publisher } from "./publisher.ts";
@@ -22,7 +23,7 @@ export interface Started {
 export async function startPublisher(options: PublisherOptions): Promise<Started> {
   const { lagMs, trusted, ...rest } = options;
   const stopping = newAbort();
-  const engine: Engine & { aborts: Aborts } = {
+  const engine: Engine = {
     ...rest,
     order: new Order(options.clock, lagMs),
     pace: new Pace(options.clock, lagMs),
@@ -33,8 +34,12 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
     get aborts(): Aborts {
       return aborts;
     },
+    get nameless(): Nameless {
+      return nameless;
+    },
   };
   const aborts: Aborts = new Aborts(engine);
+  const nameless: Nameless = new Nameless(engine);
   const publisher = new Publisher(engine);
   const contents = await options.catalog.contents();
   await recover(engine, publisher, contents, trusted);

@@ -14,9 +14,9 @@ import {
 import type { ObjectHead } from "../store/mod.ts";
 import type { Engine, ObjectChange } from "./engine.ts";
 import { newToken } from "./ids.ts";
-import type { Slot } from "./slot.ts";
+import type { CopyWant, Slot } from "./slot.ts";
+import { untilFree } from "./until-free.ts";
 
-type CopyWant = Want & { kind: "copy" };
 type AbsentWant = Want & { kind: "absent" };
 
 export class Wants {
@@ -35,6 +35,7 @@ export class Wants {
   async #copy(slot: Slot, want: CopyWant): Promise<void> {
     const { store, stop, order, log } = this.#engine;
     await order.turn(want.order, parentKey(slot.key), stop);
+    await untilFree(this.#engine, slot.key, stop);
     if (slot.want !== want) return;
     const source = await store.head(want.from, stop);
     if (source === undefined) {
@@ -117,8 +118,7 @@ export class Wants {
 
   async #delete(slot: Slot, want: AbsentWant): Promise<void> {
     const { store, stop, log } = this.#engine;
-    const copier = this.#engine.slots.copierOf(slot.key);
-    if (copier !== undefined) return copier.changed.wait(stop);
+    if (await untilFree(this.#engine, slot.key, stop)) return;
     if (slot.look && want.etag !== undefined) {
       const head = await store.head(slot.key, stop);
       if (head !== undefined && head.etag !== want.etag) {

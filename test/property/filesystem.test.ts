@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { toKey } from "../../src/model/mod.ts";
 import { Driver } from "../support/driver.ts";
-import { drained, type Running, World } from "../support/world.ts";
+import { drained, type Running, request, World } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
 const NAMES = ["a", "b", "c"] as const;
@@ -108,13 +108,15 @@ class Subject {
       case "rename":
         if (before === undefined)
           return expectCode(this.files.rename(step.name, step.to), "NotFound");
-        await this.files.rename(step.name, step.to);
+        await this.goingOn(step.to === step.name ? undefined : step.to, () =>
+          this.files.rename(step.name, step.to),
+        );
         this.model.delete(step.name);
         this.model.set(step.to, before);
         return;
       case "unlink":
         if (before === undefined) return expectCode(this.files.unlink(step.name), "NotFound");
-        await this.files.unlink(step.name);
+        await this.goingOn(step.name, () => this.files.unlink(step.name));
         this.model.delete(step.name);
         return;
       case "read":
@@ -135,6 +137,19 @@ class Subject {
     before?.copy(after);
     bytes.copy(after, at);
     this.model.set(file, after);
+  }
+
+  /** Who has `file` open while its name goes reads on what was there. */
+  async goingOn(file: string | undefined, change: () => Promise<void>): Promise<void> {
+    const before = file === undefined ? undefined : this.model.get(file);
+    if (file === undefined || before === undefined) return change();
+    const handle = await this.files.open(file, { write: false });
+    await change();
+    const at = Math.max(0, before.length - 100_000);
+    const { filesystem } = this.running;
+    const read = await filesystem.read(request(), handle, at, before.length - at);
+    expect(before.subarray(at).equals(read)).toBe(true);
+    await filesystem.release(handle);
   }
 
   async restart(): Promise<void> {
