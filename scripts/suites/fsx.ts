@@ -33,7 +33,7 @@ interface Mode {
 
 const DATA = { read: 10, write: 10, truncate: 3, fsync: 0.5, fdatasync: 0.5 };
 const MAPPED = { mapread: 10, mapwrite: 10, invalidate: 1 };
-const HOLES = { truncate: 10, posix_fallocate: 3, punch_hole: 5 };
+const HOLES = { truncate: 10, posix_fallocate: 3 };
 const ALL = { ...DATA, ...MAPPED, ...HOLES, sendfile: 3, posix_fadvise: 3, copy_file_range: 3 };
 /** Files of a part and less, and files of several parts of 1 MiB. */
 const SMALL = { flen: 256 * KIB, opMax: 64 * KIB };
@@ -44,9 +44,14 @@ export const MODES: Readonly<Record<string, Mode>> = {
   "close and reopen": { ...SMALL, weights: { ...NONE(), ...DATA, close_open: 2 } },
   mmap: { ...SMALL, weights: { ...NONE(), ...DATA, ...MAPPED, close_open: 0.5 } },
   holes: { ...SMALL, weights: { ...NONE(), ...DATA, ...HOLES, close_open: 0.5 } },
-  "everything, small": { ...SMALL, weights: { ...ALL, close_open: 1 } },
-  "everything, aligned to 4 KiB": { ...SMALL, align: 4096, weights: { ...ALL, close_open: 1 } },
-  "everything, many parts": { ...LARGE, weights: { ...ALL, close_open: 0.5 } },
+  "punched holes": { ...SMALL, weights: { ...NONE(), ...DATA, ...HOLES, punch_hole: 5 } },
+  "all but punching, small": { ...SMALL, weights: { ...ALL, close_open: 1 } },
+  "all but punching, aligned to 4 KiB": {
+    ...SMALL,
+    align: 4096,
+    weights: { ...ALL, close_open: 1 },
+  },
+  "all but punching, many parts": { ...LARGE, weights: { ...ALL, close_open: 0.5 } },
 };
 
 /** fsx gives the classical operations a weight by itself. */
@@ -122,6 +127,13 @@ function configuration(mode: string): string {
 
 /** It says what was wrong first, then the long list of what it had done before. */
 function firstLine(output: string): string {
-  const lines = output.split("\n").filter((line) => /ERROR|panicked/.test(line));
-  return lines.length > 0 ? lines.slice(0, 2).join(" | ").slice(0, 400) : tail(output);
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const first = lines.findIndex((line) => /ERROR|panicked/.test(line));
+  // A panic says where on its first line, and what on the second.
+  return first < 0
+    ? tail(output)
+    : lines
+        .slice(first, first + 2)
+        .join(" ")
+        .slice(0, 400);
 }

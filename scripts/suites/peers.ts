@@ -62,6 +62,8 @@ export async function rclone({ base, signal }: Wanted, store: SuiteStore): Promi
 function rcloneEnv({ endpoint, region, keys }: SuiteStore): NodeJS.ProcessEnv {
   return {
     RCLONE_CONFIG: "/dev/null",
+    // It cannot do with a bundle of its own, and needs none: the store is on loopback, without encryption.
+    AWS_CA_BUNDLE: undefined,
     RCLONE_S3_PROVIDER: "Other",
     RCLONE_S3_ENDPOINT: endpoint,
     RCLONE_S3_REGION: region,

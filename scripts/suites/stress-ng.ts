@@ -7,7 +7,7 @@ import { STRESSORS } from "./stressors.ts";
 import { installDebian, versionOf } from "./tools.ts";
 import type { Case, Context, Suite } from "./types.ts";
 
-const SECONDS = 10;
+const SECONDS = 5;
 /** Some clean up for long: ten thousand names, each removed in the store. */
 const TIME_LIMIT_MS = 4 * 60_000;
 /** What stress-ng ends with when a stressor does not exist or cannot run here. */

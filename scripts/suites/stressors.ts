@@ -9,7 +9,7 @@ export const STRESSORS: Readonly<Record<string, readonly string[]>> = {
   chdir: ["--chdir-dirs", "256"],
   chmod: [],
   chown: [],
-  "copy-file": ["--copy-file-bytes", BYTES],
+  "copy-file": ["--copy-file-bytes", "128m"],
   dentry: ["--dentries", "256"],
   dir: ["--dir-dirs", "256"],
   dirdeep: ["--dirdeep-dirs", "2", "--dirdeep-inodes", "500"],
