@@ -1,9 +1,7 @@
-"""Lets PyPI's torch, which is built for CUDA, work on a machine without CUDA and without the 3 GB of NVIDIA's packages.
+# Lets PyPI's torch, which is built for CUDA, load where CUDA is not, without the 3 GB of NVIDIA's packages: compiles a stub
+# for each library of CUDA that torch's own libraries name, of which every function says that there is no device.
+# Usage: torch-cpu-stub.py, with the Python that has torch; needs gcc and readelf.
 
-torch's libraries name CUDA's in their headers, so that the loader wants them even if nothing calls them. For each that is
-named, this compiles a library with the names that torch looks up; every function of it says that there is no device.
-Usage: torch-cpu-stub.py (with the Python that has torch; needs gcc and readelf)
-"""
 
 import re
 import subprocess

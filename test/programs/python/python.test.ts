@@ -1,0 +1,91 @@
+// Libraries of Python: those that save models and checkpoints, and those that save arrays and tables. Each case is a file
+// beside this one.
+
+import { grows, type Phase, pythonCase, type Versions } from "../support/case.ts";
+import { runCases } from "../support/run.ts";
+
+type More = Parameters<typeof pythonCase>[1];
+
+runCases("python: arrays and tables", [
+  pythonCase("numpy_save.py", more(1.15, "one file is saved twice")),
+  pythonCase("numpy_savez.py", {
+    ...more(
+      1.2,
+      "the header of the last member, in the middle of the file, is written after its data",
+    ),
+    timing: "the part with this header may have been sent before",
+  }),
+  pythonCase("numpy_memmap.py", {
+    ...more(1.15, "one part is changed by a second mapping"),
+    versions: [
+      headerOf(/^mapped\.npy$/, "numpy closes the file with its header alone, before it maps it"),
+    ],
+    timing: "this first close may be overtaken",
+  }),
+  pythonCase("h5py_file.py", {
+    ...more(1.5, "the append changes the first part, and what is in the middle is written again"),
+    timing: "these parts may have been sent before",
+  }),
+  pythonCase("pyarrow_files.py"),
+  pythonCase("zarr_store.py", {
+    ...more(2.1, "chunks are changed"),
+    timing: "what is changed soon is sent once",
+  }),
+  pythonCase("joblib_pandas.py"),
+]);
+
+runCases("python: models", [
+  pythonCase("safetensors_numpy.py"),
+  pythonCase("safetensors_torch.py", more(2.02, "the file is saved twice")),
+  pythonCase("torch_save.py", more(1.36, "one of three large files is saved twice")),
+  pythonCase("gguf_writer.py"),
+  pythonCase(
+    "onnx_external.py",
+    more(1.3, "it is appended to twice, and not at the end of a part"),
+  ),
+  pythonCase("tensorboard_log.py", {
+    ...more(40, "the whole log is sent each time, about once a second"),
+    versions: [grows(/tfevents/)],
+    timing: "one request a second, as long as it takes",
+  }),
+  pythonCase("hub_cache.py", { timing: "names that are removed soon may never be in the bucket" }),
+]);
+
+runCases("python: checkpoints", [
+  pythonCase("torch_distributed.py", {
+    ...more(1.52, "one of two checkpoints is saved twice"),
+    timing: "a file that is replaced soon is sent once",
+  }),
+  pythonCase("transformers_model.py", more(1.52, "one of two models is saved twice")),
+  pythonCase("transformers_trainer.py", {
+    ...more(1.52, "one of three checkpoints is removed"),
+    later: [again("transformers_trainer.py", "resume")],
+  }),
+  pythonCase("accelerate_state.py", more(1.52, "one of three checkpoints is removed")),
+  pythonCase(
+    "lightning_checkpoint.py",
+    more(2.5, "the last one is saved again, others are removed"),
+  ),
+  pythonCase("orbax_manager.py", {
+    ...more(
+      5,
+      "two of four checkpoints are removed, and each is written twice, in pieces and merged",
+    ),
+    timing: "what is removed soon is not sent; the pieces differ with each run",
+  }),
+]);
+
+/** Bytes that may be sent beyond what is there at the end. */
+function more(max: number, why: string): More {
+  return { ratio: { max, why } };
+}
+
+function headerOf(key: RegExp, why: string): Versions {
+  return { key, why, accepts: (seen, final) => final.subarray(0, 128).equals(seen) };
+}
+
+/** Another action of the file, on a machine that knows nothing of the first. */
+function again(file: string, action: string): Phase {
+  const run = `"$PYTHON" "$TREE/test/programs/python/${file}" ${action} "$DIR"`;
+  return { name: action, run, after: "forget" };
+}
