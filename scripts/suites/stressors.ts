@@ -50,3 +50,12 @@ export const STRESSORS: Readonly<Record<string, readonly string[]>> = {
   utime: [],
   xattr: [],
 };
+
+/** Stressors of stress-ng's class `filesystem` that are not run, each with its reason. */
+export const LEFT_OUT: Readonly<Record<string, string>> = {
+  "bind-mount, binderfs": "They mount filesystems of their own and never touch the directory.",
+  "eventfd, ioprio, procfs": "They work on event counters, priorities and /proc.",
+  "chattr, inode-flags, verity":
+    "They are ioctls of ext4, xfs and btrfs; stress-ng skips them on any FUSE mount.",
+  dup: "It duplicates descriptors of /dev/zero.",
+};
