@@ -118,6 +118,7 @@ async function runOn(
     tool,
     what: target.what,
     store: store?.name ?? "none",
+    only: order.only,
     cases,
   };
 }

@@ -77,14 +77,14 @@ function columns(
   return TARGET_NAMES.map((target) => {
     const result = results.find((each) => each.suite === suite && each.target === target);
     if (result === undefined) return "not run";
-    const counted = result.cases.filter(({ name }) => names.includes(name));
+    const { cases, only = "" } = result;
+    const wanted = names.filter((name) => name.includes(only));
+    const counted = cases.filter(({ name }) => wanted.includes(name));
     const passed = counted.filter(({ outcome }) => outcome === "passed").length;
     const skipped = counted.filter(({ outcome }) => outcome === "skipped").length;
-    const possible = names.length - skipped;
-    const brackets = skipped === 0 ? "" : ` (${skipped})`;
-    return passed === possible
-      ? `**all ${passed}**${brackets}`
-      : `${passed} of ${possible}${brackets}`;
+    const possible = wanted.length - skipped;
+    const numbers = passed === possible ? `**all ${passed}**` : `${passed} of ${possible}`;
+    return `${numbers}${skipped === 0 ? "" : ` (${skipped})`}${only === "" ? "" : `, ${only} only`}`;
   });
 }
 

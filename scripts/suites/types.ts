@@ -22,6 +22,8 @@ export interface SuiteResult {
   /** The target with its version and options. */
   readonly what: string;
   readonly store: string;
+  /** As `--only` was given: other cases were not asked for. */
+  readonly only?: string | undefined;
   readonly cases: readonly Case[];
 }
 
