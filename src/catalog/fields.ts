@@ -51,6 +51,12 @@ export class Fields {
     return new Fields(`${this.#where}.${field}`, this.#fields[field]);
   }
 
+  /** Text by name. */
+  texts(field: string): Record<string, string> {
+    const inside = this.inside(field);
+    return Object.fromEntries(Object.keys(inside.#fields).map((name) => [name, inside.text(name)]));
+  }
+
   list<T>(field: string, parse: (item: Fields) => T): T[] {
     const value = this.#fields[field];
     if (!Array.isArray(value)) throw this.#malformed(field, "must be a list");

@@ -96,6 +96,8 @@ function parseAttributes(fields: Fields): Attributes {
     uid: fields.number("uid", 0),
     gid: fields.number("gid", 0),
     mtimeMs: fields.number("mtimeMs"),
+    ...(fields.has("ctimeMs") ? { ctimeMs: fields.number("ctimeMs") } : {}),
+    ...(fields.has("xattrs") ? { xattrs: fields.texts("xattrs") } : {}),
   };
 }
 

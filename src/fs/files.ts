@@ -11,11 +11,12 @@ import {
   S_IFMT,
 } from "../model/mod.ts";
 import type { Origin, Save } from "../publish/mod.ts";
+import { cacheMode } from "./cache-mode.ts";
 import type { Core } from "./core.ts";
 import type { FileHandle } from "./handles.ts";
 import type { Node } from "./tree.ts";
 import type { Closing, Opened, OpenFlags, Request } from "./types.ts";
-import { type Current, isSameContent, objectOf, sizeOf, type View } from "./view.ts";
+import { type Current, isSameContent, sizeOf, type View } from "./view.ts";
 
 export class Files {
   readonly #core: Core;
@@ -153,18 +154,14 @@ export class Files {
   async #openSave(node: Node, signal: AbortSignal): Promise<Save> {
     if (node.save !== undefined) return node.save;
     for (;;) {
+      const before = await this.#view.current(node, signal);
+      // The bytes are at another key until the store has copied them.
+      if (before.kind === "copy") await before.slot.changed.wait(signal);
+      using _ = await node.attributing.acquire(signal);
       const current = await this.#view.current(node, signal);
-      if (current.kind === "copy") {
-        // The bytes are at another key until the store has copied them.
-        await current.slot.changed.wait(signal);
-        continue;
-      }
-      const origin = originOf(current);
-      const save = await this.#begin(
-        node,
-        await this.#view.attributesOf(node, current, signal),
-        origin,
-      );
+      if (current.kind === "copy") continue;
+      const attributes = await this.#view.attributesOf(node, current, signal);
+      const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;
     }
   }
@@ -196,6 +193,7 @@ export class Files {
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;
+    using __ = await node.attributing.acquire(signal);
     const attributes = await this.#view.attributesOf(node, current, signal);
     const save = await this.#begin(node, attributes, {
       kind: "empty",
@@ -288,7 +286,8 @@ export class Files {
 
   #touch(save: Save): void {
     save.dirty = true;
-    const attributes = { ...save.record.attributes, mtimeMs: this.#core.options.clock.now() };
+    const now = this.#core.options.clock.now();
+    const attributes = { ...save.record.attributes, mtimeMs: now, ctimeMs: now };
     save.record = { ...save.record, attributes };
   }
 
@@ -384,15 +383,6 @@ function originOf(current: Exclude<Current, { kind: "copy" }>): Origin {
   return size === 0
     ? { kind: "empty", base: { kind: "object", etag, size } }
     : { kind: "object", etag, size };
-}
-
-/** Writers bypass the page cache; pages of a clean object are kept while its version is the same. */
-function cacheMode(node: Node, flags: OpenFlags, current: Current | undefined): Opened["cache"] {
-  if (flags.write) return "direct";
-  const etag = current === undefined ? undefined : objectOf(current)?.etag;
-  const same = etag !== undefined && node.cachedEtag === etag;
-  node.cachedEtag = etag;
-  return same ? "keep" : "fresh";
 }
 
 export function isSymlink(mode: number): boolean {

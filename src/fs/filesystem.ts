@@ -2,16 +2,8 @@
 // tests call it alike.
 
 import { codeOf } from "../base/mod.ts";
-import {
-  type Attributes,
-  type HandleId,
-  type Ino,
-  type Key,
-  S_IFDIR,
-  S_IFMT,
-  toEtag,
-  toIno,
-} from "../model/mod.ts";
+import { type HandleId, type Ino, type Key, S_IFDIR, toIno } from "../model/mod.ts";
+import { NodeAttributes } from "./attributes.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
 import { Files } from "./files.ts";
 import { Names } from "./names.ts";
@@ -30,9 +22,6 @@ import type {
 } from "./types.ts";
 import { View } from "./view.ts";
 
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
 /** What READDIR says of an entry whose number is not known: libfuse's value. */
 const UNKNOWN_INO = toIno(0xffffffff);
 /** As large as `df` can show: a bucket has no size. */
@@ -48,12 +37,14 @@ export class KodoFilesystem implements Filesystem {
   readonly #view: View;
   readonly #files: Files;
   readonly #names: Names;
+  readonly #attributes: NodeAttributes;
 
   constructor(options: FilesystemOptions) {
     this.#core = new Core(options);
     this.#view = new View(this.#core);
     this.#files = new Files(this.#core, this.#view);
     this.#names = new Names(this.#core, this.#view, this.#files);
+    this.#attributes = new NodeAttributes(this.#core, this.#view);
   }
 
   /** Answers given before a take-over. */
@@ -98,8 +89,7 @@ export class KodoFilesystem implements Filesystem {
     this.#core.assertWritable();
     const node = this.#core.node(ino);
     if (changes.size !== undefined) await this.#files.resize(request, node, changes.size);
-    if (changes.atimeMs !== undefined) node.atimeMs = this.#time(changes.atimeMs);
-    await this.#setAttributes(request, node, changes);
+    await this.#attributes.set(request, node, changes);
     return this.#view.stat(node, request.signal);
   }
 
@@ -113,23 +103,28 @@ export class KodoFilesystem implements Filesystem {
     name: Uint8Array,
     target: Uint8Array,
   ): Promise<Entry> {
-    return this.#names.symlink(request, this.#core.directory(parent), name, target);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.symlink(request, directory, name, target));
   }
 
   async mkdir(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry> {
-    return this.#names.mkdir(request, this.#core.directory(parent), name, mode);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.mkdir(request, directory, name, mode));
   }
 
   async mknod(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry> {
-    return this.#names.mknod(request, this.#core.directory(parent), name, mode);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.mknod(request, directory, name, mode));
   }
 
   async unlink(request: Request, parent: Ino, name: Uint8Array): Promise<void> {
-    return this.#names.unlink(request, this.#core.directory(parent), name);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.unlink(request, directory, name));
   }
 
   async rmdir(request: Request, parent: Ino, name: Uint8Array): Promise<void> {
-    return this.#names.rmdir(request, this.#core.directory(parent), name);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.rmdir(request, directory, name));
   }
 
   async rename(
@@ -140,7 +135,9 @@ export class KodoFilesystem implements Filesystem {
   ): Promise<void> {
     const source = { parent: this.#core.directory(from.parent), name: from.name };
     const destination = { parent: this.#core.directory(to.parent), name: to.name };
-    return this.#names.rename(request, source, destination, flags);
+    return this.#changing([source.parent, destination.parent], () =>
+      this.#names.rename(request, source, destination, flags),
+    );
   }
 
   async create(
@@ -149,7 +146,8 @@ export class KodoFilesystem implements Filesystem {
     name: Uint8Array,
     options: { mode: number; flags: OpenFlags },
   ): Promise<Entry & { opened: Opened }> {
-    return this.#names.create(request, this.#core.directory(parent), name, options);
+    const directory = this.#core.directory(parent);
+    return this.#changing([directory], () => this.#names.create(request, directory, name, options));
   }
 
   open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
@@ -244,72 +242,14 @@ export class KodoFilesystem implements Filesystem {
     return entries.map((entry, index) => ({ ...entry, cookie: index + 1 }));
   }
 
-  #time(value: number | "now"): number {
-    return value === "now" ? this.#core.options.clock.now() : value;
+  /** A name in these directories is made or removed: programs tell by the time of a directory. */
+  async #changing<T>(directories: readonly Node[], change: () => Promise<T>): Promise<T> {
+    const result = await change();
+    const now = this.#core.options.clock.now();
+    for (const directory of directories) {
+      directory.entriesMs = now;
+      directory.changedMs = now;
+    }
+    return result;
   }
-
-  /** Kept with the save while one is pending, so that they reach the object's metadata; in the catalog afterwards. */
-  async #setAttributes(request: Request, node: Node, changes: AttributeChanges): Promise<void> {
-    const { mode, uid, gid, mtimeMs, killPrivileges } = changes;
-    if (
-      mode === undefined &&
-      uid === undefined &&
-      gid === undefined &&
-      mtimeMs === undefined &&
-      !killPrivileges
-    )
-      return;
-    const {
-      ino: _ino,
-      size: _size,
-      nlink: _nlink,
-      ctimeMs: _ctimeMs,
-      atimeMs: _atimeMs,
-      ...before
-    } = await this.#view.stat(node, request.signal);
-    const attributes: Attributes = {
-      mode: newMode(before.mode, changes),
-      uid: uid ?? before.uid,
-      gid: gid ?? before.gid,
-      mtimeMs: mtimeMs === undefined ? before.mtimeMs : this.#time(mtimeMs),
-    };
-    if (node.kind === "directory") return this.#setDirectoryAttributes(node, attributes);
-    const { publisher, catalog } = this.#core.options;
-    const current = await this.#view.current(node, request.signal);
-    if (current.kind === "save") return publisher.setAttributes(current.save, attributes);
-    if (current.kind === "copy") return publisher.setCopyAttributes(current.slot, attributes);
-    const { key, etag, size } = current.file;
-    node.remote = { ...current.file, attributes };
-    if (node.isNameless) return;
-    const known = await catalog.findObject(key);
-    const same = known?.etag === etag ? known : undefined;
-    const record = { key, etag, size, attributes, parts: same?.parts ?? [], plan: same?.plan };
-    await catalog.apply([{ put: "object", record }], { sync: false });
-  }
-
-  /** A directory without a marker has no version: what the catalog says of it holds until it is removed. */
-  async #setDirectoryAttributes(node: Node, attributes: Attributes): Promise<void> {
-    const { publisher, catalog } = this.#core.options;
-    const { key } = node;
-    const pending = publisher.find(key)?.visible;
-    if (pending !== undefined) return publisher.setAttributes(pending, attributes);
-    const known = await catalog.findObject(key);
-    const record = {
-      key,
-      etag: known?.etag ?? NO_ETAG,
-      size: 0,
-      attributes,
-      parts: [],
-      plan: undefined,
-    };
-    await catalog.apply([{ put: "object", record }], { sync: false });
-  }
-}
-
-const NO_ETAG = toEtag("-");
-
-function newMode(before: number, changes: AttributeChanges): number {
-  const mode = changes.mode === undefined ? before : (before & S_IFMT) | (changes.mode & ~S_IFMT);
-  if (!changes.killPrivileges) return mode;
-  return mode & ~S_ISUID & ~((mode & S_IXGRP) === 0 ? 0 : S_ISGID);
 }

@@ -343,7 +343,7 @@ export class Names {
     const { key, etag, size, attributes } = found.current.file;
     return this.#core.options.loader.attributesOf(
       key,
-      { etag, size, lastModifiedMs: attributes.mtimeMs },
+      { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
       signal,
     );
   }

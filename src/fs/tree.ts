@@ -24,6 +24,8 @@ export class Node {
   lookupCount = 0;
   /** Guards what happens to the content: one write, close or change of size at a time. */
   readonly mutex: Mutex = new Mutex();
+  /** Guards the attributes: they are read, changed and written, and a new save begins with them. */
+  readonly attributing: Mutex = new Mutex();
   /** What is being written, from the first write to the close. */
   save: Save | undefined;
   /** The version that open handles read, until we replace it ourselves. */
@@ -40,6 +42,10 @@ export class Node {
   /** It had something in it that we removed: it stays a directory though the bucket no longer shows it. */
   pinned = false;
   atimeMs: number | undefined;
+  /** When something else than content and attributes was changed last, such as its name. */
+  changedMs: number | undefined;
+  /** Of a directory: when a name in it was made or removed here last, unless a time was set since. */
+  entriesMs: number | undefined;
 
   constructor(ino: Ino, kind: "file" | "directory", name: string, parent: Node | undefined) {
     this.ino = ino;

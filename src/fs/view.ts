@@ -28,6 +28,9 @@ export type Found =
   | { readonly kind: "file"; readonly key: Key; readonly current: Current }
   | { readonly kind: "directory"; readonly key: Key };
 
+/** What `ls` shows for a directory: that of most local disks. */
+const DIRECTORY_SIZE = 4096;
+
 export class View {
   readonly #core: Core;
 
@@ -73,9 +76,26 @@ export class View {
 
   /** Attributes and size of what is current. */
   async stat(node: Node, signal: AbortSignal): Promise<Stat> {
-    if (node.kind === "directory") return this.#directoryStat(node);
+    if (node.kind === "directory")
+      return toStat(node, await this.directoryAttributes(node, signal), DIRECTORY_SIZE);
     const current = await this.current(node, signal);
     return toStat(node, await this.attributesOf(node, current, signal), sizeOf(current));
+  }
+
+  /** Attributes of what is current, of a file or a directory. */
+  async attributes(node: Node, signal: AbortSignal): Promise<Attributes> {
+    if (node.kind === "directory") return this.directoryAttributes(node, signal);
+    return this.attributesOf(node, await this.current(node, signal), signal);
+  }
+
+  async directoryAttributes(node: Node, signal: AbortSignal): Promise<Attributes> {
+    const { publisher, loader } = this.#core.options;
+    if (node.isNameless) throw notThere(node);
+    const slot = publisher.find(node.key);
+    if (slot?.visible !== undefined) return slot.visible.record.attributes;
+    const want = slot?.want;
+    if (want?.kind !== "copy") return loader.directoryAttributes(node.key, signal);
+    return want.attributes ?? loader.directoryAttributes(want.from, signal);
   }
 
   async attributesOf(node: Node, current: Current, signal: AbortSignal): Promise<Attributes> {
@@ -87,7 +107,7 @@ export class View {
         if (node.isNameless) return attributes;
         return this.#core.options.loader.attributesOf(
           key,
-          { etag, size, lastModifiedMs: attributes.mtimeMs },
+          { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
           signal,
         );
       }
@@ -143,14 +163,6 @@ export class View {
     return true;
   }
 
-  async #directoryStat(node: Node): Promise<Stat> {
-    const { publisher, loader } = this.#core.options;
-    if (node.isNameless) throw notThere(node);
-    const pending = publisher.find(node.key)?.visible;
-    const attributes = pending?.record.attributes ?? (await loader.directory(node.key)).attributes;
-    return toStat(node, attributes, 4096);
-  }
-
   #namelessContent(node: Node): Current {
     if (node.remote === undefined) throw notThere(node);
     return { kind: "remote", file: node.remote };
@@ -193,14 +205,15 @@ export function objectOf(current: Current): { etag: Etag; size: number } | undef
 }
 
 export function toStat(node: Node, attributes: Attributes, size: number): Stat {
-  const { mtimeMs } = attributes;
+  const mtimeMs = node.entriesMs ?? attributes.mtimeMs;
   const nlink = node.isNameless ? 0 : (attributes.mode & S_IFMT) === S_IFDIR ? 2 : 1;
   return {
     ...attributes,
     ino: node.ino,
     size,
     nlink,
-    ctimeMs: mtimeMs,
+    mtimeMs,
+    ctimeMs: Math.max(attributes.ctimeMs ?? mtimeMs, node.changedMs ?? Number.NEGATIVE_INFINITY),
     atimeMs: node.atimeMs ?? mtimeMs,
   };
 }

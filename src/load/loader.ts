@@ -11,12 +11,11 @@ import {
   type Etag,
   fromMetadata,
   type Key,
+  modeFor,
   nameOf,
   type PartialAttributes,
   parentKey,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
+  ROOT_KEY,
 } from "../model/mod.ts";
 import type { ListedObject, ObjectStore } from "../store/mod.ts";
 import { Blocks } from "./blocks.ts";
@@ -34,7 +33,6 @@ export interface RemoteFile {
 export interface RemoteDirectory {
   readonly kind: "directory";
   readonly key: Key;
-  readonly attributes: Attributes;
 }
 
 export interface LoaderOptions {
@@ -56,12 +54,17 @@ export interface LoaderOptions {
   };
 }
 
+/** Each directory that is looked at costs a request, so not often. */
+const MARKER_TTL_MS = 5 * 60_000;
+
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #listings: Listings;
   readonly #blocks: Blocks;
-  /** What HEAD told of a version, which never changes. */
+  /** What HEAD told of a version; it changes only when the object is copied onto itself, which changes its time. */
   readonly #metadata = new LRUCache<string, PartialAttributes>({ max: 50_000 });
+  /** The same of directories' markers, of which a listing tells nothing. */
+  readonly #markers = new LRUCache<Key, PartialAttributes>({ max: 50_000, ttl: MARKER_TTL_MS });
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -77,7 +80,7 @@ export class Loader {
   ): Promise<RemoteFile | RemoteDirectory | undefined> {
     const listing = await this.#listings.first(directory, signal);
     const key = childKey(directory, name);
-    if (listing.directories.has(name)) return this.directory(childDirectoryKey(directory, name));
+    if (listing.directories.has(name)) return directoryAt(directory, name);
     const file = listing.files.get(name);
     if (listing.complete) return file && this.#file(key, file, signal);
     // A directory of many pages: ask for the one name.
@@ -85,7 +88,7 @@ export class Loader {
       { prefix: childDirectoryKey(directory, name), delimiter: false, limit: 1 },
       signal,
     );
-    if (below.objects.length > 0) return this.directory(childDirectoryKey(directory, name));
+    if (below.objects.length > 0) return directoryAt(directory, name);
     return file === undefined ? this.#head(key, signal) : this.#file(key, file, signal);
   }
 
@@ -95,12 +98,14 @@ export class Loader {
     return found?.kind === "file" ? found : undefined;
   }
 
-  /** A directory's attributes: of its marker as this machine knows them, or the mount's defaults. */
-  async directory(key: Key): Promise<RemoteDirectory> {
-    const { uid, gid, directoryMode, mtimeMs } = this.#options.defaults;
+  /** A directory's attributes: as this machine knows them, of its marker in the bucket, or the mount's defaults. */
+  async directoryAttributes(key: Key, signal: AbortSignal): Promise<Attributes> {
     const known = await this.#options.catalog.findObject(key);
-    const attributes = known?.attributes ?? { mode: S_IFDIR | directoryMode, uid, gid, mtimeMs };
-    return { kind: "directory", key, attributes };
+    if (known !== undefined) return known.attributes;
+    const { directoryMode, mtimeMs } = this.#options.defaults;
+    const marker = key === ROOT_KEY ? {} : await this.#marker(key, signal);
+    const { mode, ...rest } = this.#complete(marker, mtimeMs);
+    return { ...rest, mode: modeFor("directory", marker.mode ?? directoryMode) };
   }
 
   /** Names in a directory. */
@@ -120,7 +125,7 @@ export class Loader {
   async attributesOf(key: Key, file: ListedFile, signal: AbortSignal): Promise<Attributes> {
     const known = await this.#options.catalog.findObject(key);
     if (known !== undefined && known.etag === file.etag) return known.attributes;
-    const name = `${key}\0${file.etag}`;
+    const name = versionOf(key, file);
     let partial = this.#metadata.get(name);
     if (partial === undefined) {
       const head = await this.#options.store.head(key, signal);
@@ -137,6 +142,7 @@ export class Loader {
 
   /** What is at `key` by now, through this mount. */
   note(key: Key, now: { etag: Etag; size: number } | "deleted" | "unknown"): void {
+    this.#markers.delete(key);
     if (now === "unknown") this.#listings.forget(key);
     else if (now === "deleted") this.#listings.note(key, undefined);
     else
@@ -155,8 +161,17 @@ export class Loader {
   async #head(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
     const head = await this.#options.store.head(key, signal);
     if (head === undefined) return undefined;
-    this.#metadata.set(`${key}\0${head.etag}`, fromMetadata(head.metadata));
+    this.#metadata.set(versionOf(key, head), fromMetadata(head.metadata));
     return this.#file(key, head, signal);
+  }
+
+  async #marker(key: Key, signal: AbortSignal): Promise<PartialAttributes> {
+    const known = this.#markers.get(key);
+    if (known !== undefined) return known;
+    const head = await this.#options.store.head(key, signal);
+    const marker = head === undefined ? {} : fromMetadata(head.metadata);
+    this.#markers.set(key, marker);
+    return marker;
   }
 
   async #file(key: Key, file: ListedFile, signal: AbortSignal): Promise<RemoteFile> {
@@ -172,12 +187,21 @@ export class Loader {
 
   #complete(partial: PartialAttributes, lastModifiedMs: number): Attributes {
     const { uid, gid, fileMode } = this.#options.defaults;
-    const mode = partial.mode ?? fileMode;
     return {
-      mode: (mode & S_IFMT) === 0 ? S_IFREG | mode : mode,
+      mode: modeFor("file", partial.mode ?? fileMode),
       uid: partial.uid ?? uid,
       gid: partial.gid ?? gid,
       mtimeMs: partial.mtimeMs ?? lastModifiedMs,
+      ctimeMs: lastModifiedMs,
+      ...(partial.xattrs === undefined ? {} : { xattrs: partial.xattrs }),
     };
   }
+}
+
+function directoryAt(directory: Key, name: string): RemoteDirectory {
+  return { kind: "directory", key: childDirectoryKey(directory, name) };
+}
+
+function versionOf(key: Key, file: ListedFile): string {
+  return `${key}\0${file.etag}\0${file.lastModifiedMs}`;
 }

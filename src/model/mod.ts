@@ -1,9 +1,10 @@
-// Door of `model`: the pure part. Ids, part plan, save and its transition, ensurePart, names, attributes, providers.
+// Door of `model`: the pure part. Ids, part plan, save and its transition, ensurePart, names, attributes and their metadata, providers.
 
 export * from "./attributes.ts";
 export * from "./conflict.ts";
 export * from "./ensure-part.ts";
 export * from "./ids.ts";
+export * from "./metadata.ts";
 export * from "./names.ts";
 export * from "./part-plan.ts";
 export * from "./provider.ts";

@@ -305,6 +305,7 @@ export class Publication {
       parts,
       plan,
     };
+    save.made = object;
     const changes: Change[] = [{ put: "object", record: object }];
     if (slot.open !== undefined) {
       // What is being written now was begun on top of this save: its untouched ranges are this object's.

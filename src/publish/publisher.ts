@@ -13,6 +13,7 @@ import {
   type SaveId,
   type SaveRecord,
 } from "../model/mod.ts";
+import { type CopyWant, changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
@@ -204,11 +205,9 @@ export class Publisher {
     if (slot !== undefined) this.#wakeAll(slot);
   }
 
-  /** New mode, owner or times of a save that is pending. */
-  async setAttributes(save: Save, attributes: Attributes): Promise<void> {
-    save.record = { ...save.record, attributes };
-    if (save.isNameless) return;
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+  /** See `changeAttributes`. */
+  changeAttributes(save: Save, change: (before: Attributes) => Attributes): Promise<boolean> {
+    return changeAttributes(this.#engine, save, change);
   }
 
   /** See `Namespace.rename`. */
@@ -221,13 +220,11 @@ export class Publisher {
     return this.#namespace.remove(key, found);
   }
 
-  /** New attributes of an object whose renaming is under way. */
-  async setCopyAttributes(slot: Slot, attributes: Attributes): Promise<void> {
-    if (slot.want?.kind !== "copy") return;
-    slot.want = { ...slot.want, attributes };
-    const change = { put: "want", key: slot.key, want: slot.want } as const;
-    await this.#engine.catalog.apply([change], { sync: false });
+  /** New attributes of an object whose renaming is under way. @returns false when `want` is not wanted any more. */
+  async changeCopyAttributes(slot: Slot, want: CopyWant, attributes: Attributes): Promise<boolean> {
+    if (!(await changeCopyAttributes(this.#engine, slot, want, attributes))) return false;
     this.#driver.wake(slot);
+    return true;
   }
 
   /** Makes changes of the namespace durable, then lets the drivers act on them. */

@@ -1,6 +1,7 @@
 // A save in memory: its record as the catalog has it, and its content.
 
 import { KodomountError, newAbort } from "../base/mod.ts";
+import type { ObjectRecord } from "../catalog/mod.ts";
 import { type SaveEvent, type SaveRecord, transition } from "../model/mod.ts";
 import type { Content } from "./content.ts";
 
@@ -16,6 +17,8 @@ export class Save {
   supersededBy: Save | undefined;
   /** It is entered at no key: its name is gone while somebody has it open. Nothing of it is recorded any more. */
   isNameless = false;
+  /** The object that it has become, from the moment that the catalog is told so: what changes now is of the object. */
+  made: ObjectRecord | undefined;
   /** Uploads with all its parts that the store would not complete. */
   refusedUploads = 0;
   /** Ends the waits for it: it was superseded or dropped. Parts on their way go on. */

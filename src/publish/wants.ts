@@ -52,27 +52,26 @@ export class Wants {
       );
     const etag = await this.#copyObject(slot, want, source);
     step("copy.done");
-    if (slot.want !== want) return;
     const known = await this.#engine.catalog.findObject(want.from);
     const same = known?.etag === source.etag ? known : undefined;
+    // Attributes that were changed meanwhile stay in the catalog: the copy is not made again for them.
+    const now = slot.want;
+    if (now?.kind !== "copy" || now.from !== want.from || now.order !== want.order) return;
     const { parts, plan } = { parts: same?.parts ?? [], plan: same?.plan };
-    const attributes = want.attributes ?? known?.attributes;
-    const changes: Change[] = [];
-    if (attributes !== undefined)
-      changes.push({
-        put: "object",
-        record: { key: slot.key, etag, size: source.size, attributes, parts, plan },
-      });
-    await this.#done(slot, want, changes, { etag, size: source.size });
+    const attributes = now.attributes ?? same?.attributes;
+    const change: Change =
+      attributes === undefined
+        ? { del: "object", key: slot.key }
+        : {
+            put: "object",
+            record: { key: slot.key, etag, size: source.size, attributes, parts, plan },
+          };
+    await this.#done(slot, now, [change], { etag, size: source.size });
   }
 
   async #copyObject(slot: Slot, want: CopyWant, source: ObjectHead): Promise<Etag> {
     const { store, stop, copySizeMax } = this.#engine;
-    const own =
-      want.attributes === undefined
-        ? { [META_SAVE]: newToken() }
-        : toMetadata(want.attributes, newToken());
-    const metadata = { ...source.metadata, ...own };
+    const metadata = toMetadata(want.attributes, newToken(), source.metadata);
     if (source.size <= copySizeMax)
       return (
         await store.copy({ from: want.from, to: slot.key, etag: source.etag, metadata }, stop)

@@ -1,0 +1,126 @@
+// Attributes of files and directories, wherever they are kept at the moment: with the save that is pending, so that they
+// reach the object's metadata; with the copy that a rename has ordered; in the catalog afterwards.
+
+import { type Attributes, S_IFMT, toEtag } from "../model/mod.ts";
+import type { Core } from "./core.ts";
+import type { Node } from "./tree.ts";
+import type { AttributeChanges, Request } from "./types.ts";
+import type { View } from "./view.ts";
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
+/** For a directory of which the bucket has no marker: it has no version. */
+const NO_ETAG = toEtag("-");
+
+export class NodeAttributes {
+  readonly #core: Core;
+  readonly #view: View;
+
+  constructor(core: Core, view: View) {
+    this.#core = core;
+    this.#view = view;
+  }
+
+  /** What SETATTR asks for, but the size. */
+  async set(request: Request, node: Node, changes: AttributeChanges): Promise<void> {
+    const { mode, uid, gid, mtimeMs, atimeMs, killPrivileges } = changes;
+    if (atimeMs !== undefined) {
+      node.atimeMs = this.#time(atimeMs);
+      node.changedMs = this.#core.options.clock.now();
+    }
+    if ([mode, uid, gid, mtimeMs].every((each) => each === undefined) && !killPrivileges) return;
+    // A time that is set holds against that of the last change of an entry.
+    const entriesMs = mtimeMs === undefined ? node.entriesMs : undefined;
+    await this.change(request.signal, node, (before) => ({
+      ...before,
+      mode: newMode(before.mode, changes),
+      uid: uid ?? before.uid,
+      gid: gid ?? before.gid,
+      mtimeMs: mtimeMs === undefined ? (entriesMs ?? before.mtimeMs) : this.#time(mtimeMs),
+    }));
+    node.entriesMs = undefined;
+  }
+
+  /** Replaces them by what `make` makes of them, and says that they were changed now. */
+  async change(
+    signal: AbortSignal,
+    node: Node,
+    make: (before: Attributes) => Attributes,
+  ): Promise<void> {
+    using _ = await node.attributing.acquire(signal);
+    const change = (before: Attributes): Attributes => ({
+      ...make(before),
+      ctimeMs: this.#core.options.clock.now(),
+    });
+    while (
+      !(node.kind === "directory"
+        ? await this.#changeDirectory(node, change, signal)
+        : await this.#changeFile(node, change, signal))
+    );
+  }
+
+  /** @returns false when they are kept elsewhere by now: look again. */
+  async #changeFile(
+    node: Node,
+    change: (before: Attributes) => Attributes,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { publisher, catalog } = this.#core.options;
+    const current = await this.#view.current(node, signal);
+    if (current.kind === "save") {
+      const isKept = await publisher.changeAttributes(current.save, change);
+      return isKept || node.isNameless;
+    }
+    const before = await this.#view.attributesOf(node, current, signal);
+    if (current.kind === "copy")
+      return publisher.changeCopyAttributes(current.slot, current.want, change(before));
+    const { key, etag, size } = current.file;
+    const attributes = change(before);
+    if (!node.isNameless) {
+      const known = await catalog.findObject(key);
+      if (node.key !== key || isPending(this.#core, node)) return false;
+      const same = known?.etag === etag ? known : undefined;
+      const record = { key, etag, size, attributes, parts: same?.parts ?? [], plan: same?.plan };
+      await catalog.apply([{ put: "object", record }], { sync: false });
+    }
+    node.remote = { ...current.file, attributes };
+    return true;
+  }
+
+  /** A directory without a marker has no version: what the catalog says of it holds until it is removed. */
+  async #changeDirectory(
+    node: Node,
+    change: (before: Attributes) => Attributes,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { publisher, catalog } = this.#core.options;
+    const { key } = node;
+    const slot = publisher.find(key);
+    if (slot?.visible !== undefined) return publisher.changeAttributes(slot.visible, change);
+    const before = await this.#view.directoryAttributes(node, signal);
+    if (slot?.want?.kind === "copy")
+      return publisher.changeCopyAttributes(slot, slot.want, change(before));
+    const known = await catalog.findObject(key);
+    if (node.isNameless || node.key !== key || isPending(this.#core, node)) return false;
+    const etag = known?.etag ?? NO_ETAG;
+    const record = { key, etag, size: 0, attributes: change(before), parts: [], plan: undefined };
+    await catalog.apply([{ put: "object", record }], { sync: false });
+    return true;
+  }
+
+  #time(value: number | "now"): number {
+    return value === "now" ? this.#core.options.clock.now() : value;
+  }
+}
+
+function isPending(core: Core, node: Node): boolean {
+  const slot = core.options.publisher.find(node.key);
+  return slot?.visible !== undefined || slot?.want?.kind === "copy";
+}
+
+function newMode(before: number, changes: AttributeChanges): number {
+  const mode = changes.mode === undefined ? before : (before & S_IFMT) | (changes.mode & ~S_IFMT);
+  if (!changes.killPrivileges) return mode;
+  return mode & ~S_ISUID & ~((mode & S_IXGRP) === 0 ? 0 : S_ISGID);
+}

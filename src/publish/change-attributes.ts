@@ -1,0 +1,45 @@
+// New attributes of what is pending: with the save, so that they reach the object's metadata, or with the copy that a rename
+// has ordered.
+
+import type { Change } from "../catalog/mod.ts";
+import type { Attributes, Want } from "../model/mod.ts";
+import type { Engine } from "./engine.ts";
+import type { Save } from "./save.ts";
+import type { Slot } from "./slot.ts";
+
+export type CopyWant = Want & { readonly kind: "copy" };
+
+/**
+ * Changes mode, owner, times or xattrs of a save that is pending, or is being committed at this moment.
+ * @returns false when no record keeps it any more; in memory it is changed all the same.
+ */
+export async function changeAttributes(
+  engine: Engine,
+  save: Save,
+  change: (before: Attributes) => Attributes,
+): Promise<boolean> {
+  save.record = { ...save.record, attributes: change(save.record.attributes) };
+  const { record, made } = save;
+  const slot = engine.slots.get(record.key);
+  if (slot?.open !== save && slot?.closed !== save) return false;
+  // A save's record that is written behind its deletion would come back at the next start.
+  const kept: Change =
+    made === undefined
+      ? { put: "save", record }
+      : { put: "object", record: { ...made, attributes: record.attributes } };
+  await engine.catalog.apply([kept], { sync: false });
+  return true;
+}
+
+/** @returns false when `want` is not wanted any more. */
+export async function changeCopyAttributes(
+  engine: Engine,
+  slot: Slot,
+  want: CopyWant,
+  attributes: Attributes,
+): Promise<boolean> {
+  if (slot.want !== want) return false;
+  slot.want = { ...want, attributes };
+  await engine.catalog.apply([{ put: "want", key: slot.key, want: slot.want }], { sync: false });
+  return true;
+}
