@@ -19,8 +19,10 @@ import type {
   Request,
   Stat,
   StatFs,
+  XattrValue,
 } from "./types.ts";
 import { View } from "./view.ts";
+import { NodeXattrs } from "./xattrs.ts";
 
 /** What READDIR says of an entry whose number is not known: libfuse's value. */
 const UNKNOWN_INO = toIno(0xffffffff);
@@ -38,6 +40,7 @@ export class KodoFilesystem implements Filesystem {
   readonly #files: Files;
   readonly #names: Names;
   readonly #attributes: NodeAttributes;
+  readonly #xattrs: NodeXattrs;
 
   constructor(options: FilesystemOptions) {
     this.#core = new Core(options);
@@ -45,6 +48,7 @@ export class KodoFilesystem implements Filesystem {
     this.#files = new Files(this.#core, this.#view);
     this.#names = new Names(this.#core, this.#view, this.#files);
     this.#attributes = new NodeAttributes(this.#core, this.#view);
+    this.#xattrs = new NodeXattrs(this.#view, this.#attributes);
   }
 
   /** Answers given before a take-over. */
@@ -91,6 +95,24 @@ export class KodoFilesystem implements Filesystem {
     if (changes.size !== undefined) await this.#files.resize(request, node, changes.size);
     await this.#attributes.set(request, node, changes);
     return this.#view.stat(node, request.signal);
+  }
+
+  async setxattr(request: Request, ino: Ino, name: Uint8Array, value: XattrValue): Promise<void> {
+    this.#core.assertWritable();
+    return this.#xattrs.set(request, this.#core.node(ino), name, value);
+  }
+
+  async getxattr(request: Request, ino: Ino, name: Uint8Array): Promise<Uint8Array> {
+    return this.#xattrs.get(request, this.#core.node(ino), name);
+  }
+
+  async listxattr(request: Request, ino: Ino): Promise<readonly string[]> {
+    return this.#xattrs.list(request, this.#core.node(ino));
+  }
+
+  async removexattr(request: Request, ino: Ino, name: Uint8Array): Promise<void> {
+    this.#core.assertWritable();
+    return this.#xattrs.remove(request, this.#core.node(ino), name);
   }
 
   readlink(request: Request, ino: Ino): Promise<string> {

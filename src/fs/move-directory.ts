@@ -2,8 +2,8 @@
 // background while the view is right at once.
 
 import { KodomountError } from "../base/mod.ts";
-import type { Change } from "../catalog/mod.ts";
-import { type Attributes, type Etag, type Key, toKey } from "../model/mod.ts";
+import type { Change, ObjectRecord } from "../catalog/mod.ts";
+import { type Attributes, type Etag, type Key, parentKey, toKey } from "../model/mod.ts";
 import { type CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import { fetchBase } from "./place.ts";
@@ -33,11 +33,17 @@ export async function moveDirectory(
   for (const save of pending.values())
     if (save instanceof Save) await fetchBase(save.content, request.signal);
   const objects = await objectsBelow(core, from, request.signal);
+  const moved = new Set([...objects.keys(), ...pending.keys()]);
+  const unmarked = await unmarkedBelow(core, from, moved);
   using _ = await core.names.acquire(request.signal);
   if (!isSame(pending, pendingBelow(core, from))) return false;
   const changes: Change[] = [];
   const touched: Key[] = [from, to];
-  for (const key of new Set([...objects.keys(), ...pending.keys()])) {
+  for (const record of unmarked) {
+    const key = toKey(to + record.key.slice(from.length));
+    changes.push({ put: "object", record: { ...record, key } }, { del: "object", key: record.key });
+  }
+  for (const key of moved) {
     if (isAbsent(core, key)) continue;
     const target = toKey(to + key.slice(from.length));
     changes.push(
@@ -76,6 +82,25 @@ async function moveOne(
     move.object = await loader.file(from, request.signal);
     move.pending = publisher.find(from)?.content;
   }
+}
+
+/** Directories that only the keys of others show have no object that could be renamed, but maybe attributes. */
+async function unmarkedBelow(
+  core: Core,
+  from: Key,
+  moved: ReadonlySet<Key>,
+): Promise<ObjectRecord[]> {
+  const directories = new Set<Key>([from]);
+  for (const key of moved)
+    for (let at = parentKey(key); at.length > from.length; at = parentKey(at)) directories.add(at);
+  const records: ObjectRecord[] = [];
+  for (const directory of directories) {
+    const known = moved.has(directory)
+      ? undefined
+      : await core.options.catalog.findObject(directory);
+    if (known !== undefined) records.push(known);
+  }
+  return records;
 }
 
 /** What is pending below a directory: saves, and copies without one. */

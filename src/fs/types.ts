@@ -71,6 +71,12 @@ export interface AttributeChanges {
   readonly killPrivileges?: boolean | undefined;
 }
 
+/** What SETXATTR gives. `create`: it must not be there yet; `replace`: it must be. */
+export interface XattrValue {
+  readonly bytes: Uint8Array;
+  readonly mode: "set" | "create" | "replace";
+}
+
 export interface OpenFlags {
   readonly read: boolean;
   readonly write: boolean;
@@ -99,6 +105,11 @@ export interface Filesystem {
   forget(ino: Ino, count: number): void;
   getattr(request: Request, ino: Ino): Promise<Stat>;
   setattr(request: Request, ino: Ino, changes: AttributeChanges): Promise<Stat>;
+  /** Of extended attributes those of users are kept; others are `NotSupported`, absent ones `NoAttribute`. */
+  setxattr(request: Request, ino: Ino, name: Uint8Array, value: XattrValue): Promise<void>;
+  getxattr(request: Request, ino: Ino, name: Uint8Array): Promise<Uint8Array>;
+  listxattr(request: Request, ino: Ino): Promise<readonly string[]>;
+  removexattr(request: Request, ino: Ino, name: Uint8Array): Promise<void>;
   readlink(request: Request, ino: Ino): Promise<string>;
   symlink(request: Request, parent: Ino, name: Uint8Array, target: Uint8Array): Promise<Entry>;
   mkdir(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry>;

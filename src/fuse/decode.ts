@@ -3,7 +3,7 @@
 
 import { constants } from "node:fs";
 import { KodomountError } from "../base/mod.ts";
-import type { AttributeChanges, OpenFlags } from "../fs/mod.ts";
+import type { AttributeChanges, OpenFlags, XattrValue } from "../fs/mod.ts";
 import { type HandleId, type Ino, toHandleId, toIno } from "../model/mod.ts";
 import {
   Fattr,
@@ -12,6 +12,8 @@ import {
   RENAME_NOREPLACE,
   Size,
   WRITE_KILL_SUIDGID,
+  XATTR_CREATE,
+  XATTR_REPLACE,
 } from "./layout.ts";
 import { readU64 } from "./message.ts";
 
@@ -61,6 +63,22 @@ export function decodeSetattr(body: Buffer): AttributeChanges {
     mtimeMs: has(Fattr.MTIME_NOW) ? "now" : has(Fattr.MTIME) ? readTime(body, 40, 60) : undefined,
     killPrivileges: has(Fattr.KILL_SUIDGID),
   };
+}
+
+/** fuse_setxattr_in, without what FUSE_SETXATTR_EXT adds, then the name and the value. */
+export function decodeSetxattr(body: Buffer): { name: Buffer; value: XattrValue } {
+  const size = body.readUInt32LE(0);
+  const flags = body.readUInt32LE(4);
+  const name = decodeName(body, Size.SETXATTR_IN);
+  const at = Size.SETXATTR_IN + name.length + 1;
+  if (body.length < at + size) throw new RangeError("A FUSE setxattr is torn");
+  const mode = flags & XATTR_CREATE ? "create" : flags & XATTR_REPLACE ? "replace" : "set";
+  return { name, value: { bytes: body.subarray(at, at + size), mode } };
+}
+
+/** fuse_getxattr_in, also of LISTXATTR: the room that the caller has, 0 when it only asks how much it needs. */
+export function decodeRoom(body: Buffer): number {
+  return body.readUInt32LE(0);
 }
 
 /** fuse_mknod_in, fuse_mkdir_in: both begin with the mode, umask already applied. */

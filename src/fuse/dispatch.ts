@@ -20,7 +20,9 @@ import {
   decodeRead,
   decodeRename,
   decodeRename2,
+  decodeRoom,
   decodeSetattr,
+  decodeSetxattr,
   decodeWrite,
 } from "./decode.ts";
 import {
@@ -29,7 +31,9 @@ import {
   encodeDirectory,
   encodeDirectoryOpened,
   encodeEntry,
+  encodeNames,
   encodeOpened,
+  encodeRoom,
   encodeSought,
   encodeStatFs,
   encodeWritten,
@@ -89,10 +93,10 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [Opcode.STATFS, statfs],
   [Opcode.DESTROY, refuse(0)],
   [Opcode.IOCTL, refuse(errno.ENOTTY)],
-  [Opcode.SETXATTR, refuse(errno.EOPNOTSUPP)],
-  [Opcode.GETXATTR, refuse(errno.EOPNOTSUPP)],
-  [Opcode.LISTXATTR, refuse(errno.EOPNOTSUPP)],
-  [Opcode.REMOVEXATTR, refuse(errno.EOPNOTSUPP)],
+  [Opcode.SETXATTR, setxattr],
+  [Opcode.GETXATTR, getxattr],
+  [Opcode.LISTXATTR, listxattr],
+  [Opcode.REMOVEXATTR, removexattr],
   // The kernel then copies by reading and writing.
   [Opcode.COPY_FILE_RANGE, refuse(errno.EOPNOTSUPP)],
   [Opcode.COPY_FILE_RANGE_64, refuse(errno.EOPNOTSUPP)],
@@ -124,6 +128,32 @@ async function getattr({ filesystem }: Context, { request, ino }: Call): Promise
 
 async function setattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
   return encodeAttr(await filesystem.setattr(request, ino, decodeSetattr(body)));
+}
+
+async function setxattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { name, value } = decodeSetxattr(body);
+  await filesystem.setxattr(request, ino, name, value);
+  return NOTHING;
+}
+
+async function getxattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const name = decodeName(body, Size.GETXATTR_IN);
+  return intoRoom(await filesystem.getxattr(request, ino, name), decodeRoom(body));
+}
+
+async function listxattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  return intoRoom(encodeNames(await filesystem.listxattr(request, ino)), decodeRoom(body));
+}
+
+async function removexattr({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  await filesystem.removexattr(request, ino, decodeName(body, 0));
+  return NOTHING;
+}
+
+/** Who has no room asks how much it needs. */
+function intoRoom(value: Uint8Array, room: number): Answer {
+  if (room === 0) return encodeRoom(value.length);
+  return value.length > room ? errno.ERANGE : value;
 }
 
 async function readlink({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {

@@ -71,6 +71,18 @@ export function encodeSought(offset: number): Buffer {
   return reply;
 }
 
+/** fuse_getxattr_out: how much room the answer needs. */
+export function encodeRoom(size: number): Buffer {
+  const reply = Buffer.alloc(Size.GETXATTR_OUT);
+  reply.writeUInt32LE(size, 0);
+  return reply;
+}
+
+/** Names, each ended by a NUL. */
+export function encodeNames(names: readonly string[]): Buffer {
+  return Buffer.from(names.map((name) => `${name}\0`).join(""));
+}
+
 /** fuse_statfs_out */
 export function encodeStatFs(stat: StatFs): Buffer {
   const reply = Buffer.alloc(Size.STATFS_OUT);
@@ -163,8 +175,10 @@ function writeTime(
   ms: number,
   { secondsAt, nanosecondsAt }: { secondsAt: number; nanosecondsAt: number },
 ): void {
-  const seconds = Math.floor(ms / 1000);
-  const nanoseconds = Math.min(999_999_999, Math.round((ms - seconds * 1000) * 1e6));
+  const whole = Math.floor(ms / 1000);
+  // Somebody may set any time: what a double does not hold to the second is cut.
+  const seconds = Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, whole));
+  const nanoseconds = Math.min(999_999_999, Math.round((ms - whole * 1000) * 1e6));
   reply.writeBigInt64LE(BigInt(seconds), secondsAt);
   reply.writeUInt32LE(nanoseconds, nanosecondsAt);
 }

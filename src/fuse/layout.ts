@@ -67,6 +67,9 @@ export const Size = {
   MKDIR_IN: 8,
   RENAME_IN: 8,
   RENAME2_IN: 16,
+  SETXATTR_IN: 8,
+  GETXATTR_IN: 8,
+  GETXATTR_OUT: 8,
   BATCH_FORGET_IN: 8,
   FORGET_ONE: 16,
 } as const;
@@ -95,6 +98,9 @@ export const OPEN_KILL_SUIDGID: number = 1 << 0;
 /** `write_flags`: the kernel writes back pages, no program waits in write(2). */
 export const WRITE_CACHE: number = 1 << 0;
 export const WRITE_KILL_SUIDGID: number = 1 << 2;
+/** `flags` of SETXATTR. */
+export const XATTR_CREATE: number = 1 << 0;
+export const XATTR_REPLACE: number = 1 << 1;
 export const FSYNC_DATA_ONLY: number = 1 << 0;
 export const RENAME_NOREPLACE: number = 1 << 0;
 export const RENAME_EXCHANGE: number = 1 << 1;

@@ -104,8 +104,8 @@ export class Loader {
     if (known !== undefined) return known.attributes;
     const { directoryMode, mtimeMs } = this.#options.defaults;
     const marker = key === ROOT_KEY ? {} : await this.#marker(key, signal);
-    const { mode, ...rest } = this.#complete(marker, mtimeMs);
-    return { ...rest, mode: modeFor("directory", marker.mode ?? directoryMode) };
+    const mode = modeFor("directory", marker.mode ?? directoryMode);
+    return { ...this.#complete(marker, mtimeMs), mode };
   }
 
   /** Names in a directory. */

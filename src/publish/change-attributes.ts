@@ -2,12 +2,10 @@
 // has ordered.
 
 import type { Change } from "../catalog/mod.ts";
-import type { Attributes, Want } from "../model/mod.ts";
+import type { Attributes } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Save } from "./save.ts";
-import type { Slot } from "./slot.ts";
-
-export type CopyWant = Want & { readonly kind: "copy" };
+import type { CopyWant, Slot } from "./slot.ts";
 
 /**
  * Changes mode, owner, times or xattrs of a save that is pending, or is being committed at this moment.

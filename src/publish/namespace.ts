@@ -2,7 +2,7 @@
 // that make it durable; `journal` writes them in one synced batch, and then the drivers act.
 
 import { KodomountError } from "../base/mod.ts";
-import type { Change } from "../catalog/mod.ts";
+import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
   type Base,
@@ -45,6 +45,7 @@ export class Namespace {
     keeper?: Keeper | undefined;
   }): Promise<Change[] | undefined> {
     const { from, to, object, target, pending, keeper } = request;
+    const home = await this.#engine.catalog.findObject(to);
     await this.#notCompleting(from, to);
     await this.#notCircular(from, to);
     const source = this.#engine.slots.of(from);
@@ -54,7 +55,7 @@ export class Namespace {
     const changes = this.#clear(destination, keeper);
     if (source.open !== undefined || source.closed !== undefined)
       changes.push(...this.#moveSaves(source, destination, target));
-    else changes.push(...this.#moveObject(source, destination, object));
+    else changes.push(...this.#moveObject(source, destination, object, home));
     if (object !== undefined || wasCopy)
       changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
     return changes;
@@ -163,6 +164,7 @@ export class Namespace {
     source: Slot,
     destination: Slot,
     object: { etag: Etag; size: number; attributes?: Attributes } | undefined,
+    home: ObjectRecord | undefined,
   ): Change[] {
     const { order, clock } = this.#engine;
     const place = (): number => order.take(parentKey(destination.key), clock.now());
@@ -173,7 +175,7 @@ export class Namespace {
       // Renamed back to where it still is.
       if (want.from === destination.key) {
         destination.want = undefined;
-        return [{ del: "want", key: destination.key }];
+        return [{ del: "want", key: destination.key }, ...atHome(want, home)];
       }
       const sameDirectory = parentKey(source.key) === parentKey(destination.key);
       return this.#setWant(destination, { ...want, order: sameDirectory ? want.order : place() });
@@ -218,6 +220,14 @@ export class Namespace {
         });
       }
   }
+}
+
+/** Attributes that were changed while the object was to be somewhere else. */
+function atHome(want: CopyWant, known: ObjectRecord | undefined): Change[] {
+  const { from: key, etag, size, attributes } = want;
+  if (attributes === undefined) return [];
+  const same = known?.etag === etag ? known : { parts: [], plan: undefined };
+  return [{ put: "object", record: { ...same, key, etag, size, attributes } }];
 }
 
 function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {

@@ -13,7 +13,7 @@ import {
   type SaveId,
   type SaveRecord,
 } from "../model/mod.ts";
-import { type CopyWant, changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
+import { changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
@@ -24,7 +24,7 @@ import { act, type OperatorOrder } from "./operator.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
-import type { Slot } from "./slot.ts";
+import type { CopyWant, Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
 
 /** What a new save starts as. */

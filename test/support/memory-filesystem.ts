@@ -98,6 +98,22 @@ export class MemoryFilesystem implements Filesystem {
     return statOf(node);
   }
 
+  async setxattr(): Promise<void> {
+    throw new KodomountError("NotSupported", "No extended attributes here");
+  }
+
+  async getxattr(): Promise<Uint8Array> {
+    throw new KodomountError("NotSupported", "No extended attributes here");
+  }
+
+  async listxattr(): Promise<string[]> {
+    return [];
+  }
+
+  async removexattr(): Promise<void> {
+    throw new KodomountError("NotSupported", "No extended attributes here");
+  }
+
   async readlink(_request: Request, ino: Ino): Promise<string> {
     return this.#node(ino).data.toString();
   }

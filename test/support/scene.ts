@@ -55,8 +55,12 @@ export async function inBucket(key: string): Promise<Buffer | undefined> {
 }
 
 /** What another client puts into the bucket. */
-export async function putForeign(key: string, bytes: Buffer): Promise<void> {
+export async function putForeign(
+  key: string,
+  bytes: Buffer,
+  metadata: Record<string, string> = {},
+): Promise<void> {
   const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
   const body = { kind: "bytes", bytes } as const;
-  await world.bucket().put({ key: toKey(key), body, sha256, metadata: {} });
+  await world.bucket().put({ key: toKey(key), body, sha256, metadata });
 }

@@ -11,7 +11,9 @@ import {
   decodeRead,
   decodeRename,
   decodeRename2,
+  decodeRoom,
   decodeSetattr,
+  decodeSetxattr,
   decodeWrite,
 } from "../../../src/fuse/decode.ts";
 import { isResent, originalUnique, parseMessage, readU64 } from "../../../src/fuse/message.ts";
@@ -119,6 +121,26 @@ describe("decodeSetattr", () => {
       atimeMs: "now",
       mtimeMs: "now",
     });
+  });
+});
+
+describe("xattrs", () => {
+  const setxattr = (flags: number): Buffer =>
+    Buffer.concat([struct(["u32", 3], ["u32", flags]), Buffer.from("user.a\0\0\xff2", "latin1")]);
+
+  it("S6.6 fuse_setxattr_in is followed by the name and the value, whatever bytes it has", () => {
+    const bytes = Buffer.from([0, 0xff, 0x32]);
+    expect(decodeSetxattr(setxattr(0))).toEqual({
+      name: Buffer.from("user.a"),
+      value: { bytes, mode: "set" },
+    });
+    expect(decodeSetxattr(setxattr(1)).value.mode).toBe("create");
+    expect(decodeSetxattr(setxattr(2)).value.mode).toBe("replace");
+    expect(() => decodeSetxattr(setxattr(0).subarray(0, -1))).toThrow("torn");
+  });
+
+  it("fuse_getxattr_in says how much room there is", () => {
+    expect(decodeRoom(struct(["u32", 100], ["u32", 0]))).toBe(100);
   });
 });
 

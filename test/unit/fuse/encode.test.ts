@@ -8,7 +8,9 @@ import {
   encodeDirectory,
   encodeEntry,
   encodeHeader,
+  encodeNames,
   encodeOpened,
+  encodeRoom,
   encodeSought,
   encodeStatFs,
   encodeWritten,
@@ -66,6 +68,15 @@ describe("attributes", () => {
     );
     expect(encodeEntry(STAT)).toEqual(ENTRY);
     expect([encodeAttr(STAT).length, encodeEntry(STAT).length]).toEqual([104, 128]);
+  });
+
+  it("a time that no double holds to the second is cut, not refused", () => {
+    const seconds = (mtimeMs: number): bigint =>
+      encodeAttr({ ...STAT, mtimeMs }).readBigInt64LE(16 + 32);
+    expect(seconds(4_294_967_296_500)).toBe(4_294_967_296n); // beyond 2106
+    expect(seconds(-62_135_596_800_000)).toBe(-62_135_596_800n); // the year 1
+    expect(seconds(1e300)).toBe(2n ** 53n - 1n);
+    expect(seconds(-1e300)).toBe(1n - 2n ** 53n);
   });
 
   it("a time that rounds to a full second stays below it", () => {
@@ -128,6 +139,11 @@ describe("small replies", () => {
   it("WRITE says how much, LSEEK where", () => {
     expect(encodeWritten(1048576)).toEqual(struct(["u32", 1048576], ["u32", 0]));
     expect(encodeSought(2 ** 33)).toEqual(struct(["u64", 2n ** 33n]));
+  });
+
+  it("S6.6 GETXATTR says how much room is needed, LISTXATTR ends each name with a NUL", () => {
+    expect(encodeRoom(300)).toEqual(struct(["u32", 300], ["u32", 0]));
+    expect(encodeNames(["user.a", "user.ä"])).toEqual(Buffer.from("user.a\0user.ä\0"));
   });
 
   it("STATFS has 80 bytes", () => {

@@ -6,7 +6,6 @@ import {
   assertKeyFits,
   childDirectoryKey,
   childKey,
-  fromMetadata,
   isDirectoryKey,
   isName,
   NAME_SIZE_MAX,
@@ -14,9 +13,7 @@ import {
   parentKey,
   parseName,
   ROOT_KEY,
-  S_IFREG,
   toKey,
-  toMetadata,
 } from "../../../src/model/mod.ts";
 
 function codeWhen(task: () => unknown): string {
@@ -86,29 +83,5 @@ describe("keys", () => {
   test("S1.1 assertKeyFits() counts bytes, the mount's prefix included", () => {
     assertKeyFits("p/", toKey("ä".repeat(511)), 1024);
     expect(codeWhen(() => assertKeyFits("p/x", toKey("ä".repeat(511)), 1024))).toBe("NameTooLong");
-  });
-});
-
-describe("metadata", () => {
-  const attributes = {
-    mode: S_IFREG | 0o640,
-    uid: 1000,
-    gid: 0,
-    mtimeMs: 1_700_000_000_123.5,
-  };
-
-  test("S6.1 come back as they went", () => {
-    expect(fromMetadata(toMetadata(attributes, "save"))).toEqual(attributes);
-    expect(toMetadata(attributes, "save")["kodomount-save"]).toBe("save");
-  });
-
-  test("S6.3 what is absent or makes no sense is left out", () => {
-    const none = { mode: undefined, uid: undefined, gid: undefined, mtimeMs: undefined };
-    expect(fromMetadata({})).toEqual(none);
-    expect(fromMetadata({ mode: "x", uid: "-1", gid: "", mtime: "yesterday" })).toEqual(none);
-  });
-
-  test("rclone's RFC 3339 time is read", () => {
-    expect(fromMetadata({ mtime: "2024-01-02T03:04:05.5Z" }).mtimeMs).toBe(1_704_164_645_500);
   });
 });
