@@ -55,7 +55,7 @@ export class NodeAttributes {
     });
     while (
       !(node.kind === "directory"
-        ? await this.#changeDirectory(node, change, signal)
+        ? await this.#changeDirectory(node, change)
         : await this.#changeFile(node, change, signal))
     );
   }
@@ -89,16 +89,12 @@ export class NodeAttributes {
   }
 
   /** A directory without a marker has no version: what the catalog says of it holds until it is removed. */
-  async #changeDirectory(
-    node: Node,
-    change: (before: Attributes) => Attributes,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #changeDirectory(node: Node, change: (before: Attributes) => Attributes): Promise<boolean> {
     const { publisher, catalog } = this.#core.options;
     const { key } = node;
     const slot = publisher.find(key);
     if (slot?.visible !== undefined) return publisher.changeAttributes(slot.visible, change);
-    const before = await this.#view.directoryAttributes(node, signal);
+    const before = await this.#view.directoryAttributes(node);
     if (slot?.want?.kind === "copy")
       return publisher.changeCopyAttributes(slot, slot.want, change(before));
     const known = await catalog.findObject(key);
