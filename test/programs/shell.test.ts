@@ -3,7 +3,7 @@
 import { grows } from "./support/case.ts";
 import { runCases } from "./support/run.ts";
 
-const COALESCED = "what is closed again and again within the lag is put together";
+const COALESCED = "what is closed again and again is sent about once a second";
 
 runCases("shell", [
   {
@@ -16,6 +16,7 @@ runCases("shell", [
     save: "for i in $(seq 1 50); do echo line $i >> $DIR/log; done",
     compare: "tree",
     versions: [grows(/^log$/)],
+    ratio: { max: 8, why: "it is sent about once a second, each time as long as it is then" },
     timing: COALESCED,
   },
   {

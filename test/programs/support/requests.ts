@@ -85,19 +85,24 @@ function fitted(pinned: Pinned, counts: Counts): Pinned {
   return result;
 }
 
-/** One line a name, in the order of names, so that a change is easy to read. */
+/** One line a name where it fits, as the formatter does, in the order of names: a change is easy to read. */
 function writeTable(file: string, table: Readonly<Record<string, Pinned>>): void {
-  const lines = Object.keys(table)
+  const entries = Object.keys(table)
     .toSorted()
-    .map((name) => `  ${JSON.stringify(name)}: ${spaced(table[name] ?? {})}`);
-  writeFileSync(file, `{\n${lines.join(",\n")}\n}\n`);
+    .map((name) => entryOf(name, table[name] ?? {}));
+  writeFileSync(file, `{\n${entries.join(",\n")}\n}\n`);
 }
 
-function spaced(pinned: Pinned): string {
+const LINE_WIDTH = 100;
+
+function entryOf(name: string, pinned: Pinned): string {
   const fields = Object.entries(pinned).map(
     ([kind, value]) => `"${kind}": ${JSON.stringify(value).replace(",", ", ")}`,
   );
-  return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
+  if (fields.length === 0) return `  ${JSON.stringify(name)}: {}`;
+  const line = `  ${JSON.stringify(name)}: { ${fields.join(", ")} }`;
+  if (line.length < LINE_WIDTH) return line;
+  return `  ${JSON.stringify(name)}: {\n    ${fields.join(",\n    ")}\n  }`;
 }
 
 /** What differs, in words: `3 PutObject, not 1`. */
