@@ -3,7 +3,7 @@
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
-from support import main, require, same_names
+from support import main, note_closed, require, same_names
 from torch_support import same_tensors, small_net, tensor
 
 
@@ -26,6 +26,7 @@ def save(folder):
     for step in range(3):
         training.step(100 + step)
         training.accelerator.save_state()
+        note_closed(folder / "checkpoints" / f"checkpoint_{step}")
 
 
 def check(folder):

@@ -1,10 +1,18 @@
 # Lightning's ModelCheckpoint: the best two of four epochs, the last one as a copy and as a link, then on from the last one.
 
+from pathlib import Path
+
 import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from support import main, require, same_names
+from support import main, note_closed, require, same_names
 from torch_support import same_tensors, small_net, tensor
+
+
+class Noting(ModelCheckpoint):
+    def on_train_epoch_end(self, *arguments):
+        super().on_train_epoch_end(*arguments)
+        note_closed(Path(self.dirpath))
 
 
 class Net(lightning.LightningModule):
@@ -24,7 +32,7 @@ class Net(lightning.LightningModule):
 
 def train(folder, epochs, **options):
     lightning.seed_everything(1, verbose=False)
-    keep = ModelCheckpoint(folder, filename="{epoch}", monitor="rank", save_top_k=2, **options)
+    keep = Noting(folder, filename="{epoch}", monitor="rank", save_top_k=2, **options)
     trainer = lightning.Trainer(
         max_epochs=epochs,
         accelerator="cpu",

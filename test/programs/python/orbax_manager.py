@@ -7,7 +7,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from support import floats, main, require, same
+from support import floats, main, note_closed, require, same
 
 
 def manager(folder):
@@ -23,6 +23,8 @@ def save(folder):
     with manager(folder) as run:
         for step in range(1, 5):
             run.save(step, args=ocp.args.StandardSave(state(step)))
+            run.wait_until_finished()
+            note_closed(folder / "run" / str(step))
 
 
 def check(folder):

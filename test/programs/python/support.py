@@ -45,7 +45,14 @@ def same_names(directory, want):
 
 
 def note_closed(*paths):
-    """These files are whole now, and will be replaced: they may have been seen in the bucket as they are."""
+    """These files, and those below these directories, are whole now: the bucket may show them as they are, though they will be
+    replaced or removed."""
     folder = os.environ.get("CLOSED")
     for path in paths if folder else ():
-        shutil.copyfile(path, Path(folder, f"{len(os.listdir(folder))}-{path.name}"))
+        copy = Path(folder, f"{len(os.listdir(folder))}-{path.name}")
+        if path.is_symlink():
+            copy.write_text(os.readlink(path))
+        elif path.is_dir():
+            note_closed(*path.iterdir())
+        else:
+            shutil.copyfile(path, copy)

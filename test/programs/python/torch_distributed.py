@@ -17,7 +17,7 @@ def write(folder, seed):
 
 def save(folder):
     write(folder / "sync", 1)
-    note_closed(*(folder / "sync").iterdir())
+    note_closed(folder / "sync")
     write(folder / "sync", 11)
     dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
     dcp.async_save(state(21), checkpoint_id=folder / "async").result()

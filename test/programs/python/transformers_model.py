@@ -4,7 +4,7 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from support import main, require
+from support import main, note_closed, require
 from torch_support import filled, same_tensors
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -22,6 +22,7 @@ def save(folder):
     model(1).save_pretrained(folder / "sharded", max_shard_size="4MB")
     require(len(shards(folder / "sharded")) > 1, "the model is too small for shards")
     model(101).save_pretrained(folder / "again", max_shard_size="4MB")
+    note_closed(folder / "again")
     model(201).save_pretrained(folder / "again", max_shard_size="1GB")
     require(shards(folder / "again") == ["model.safetensors"], f"again: {shards(folder / 'again')}")
 

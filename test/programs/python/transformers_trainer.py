@@ -3,13 +3,19 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
-from support import main, same_names
+from support import main, note_closed, same_names
 from torch_support import filled, same_tensors
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+
+
+class Noting(TrainerCallback):
+    def on_save(self, args, state, control, **_):
+        note_closed(Path(args.output_dir, f"checkpoint-{state.global_step}"))
 
 
 def trainer(folder, steps, strategy="steps"):
@@ -29,7 +35,8 @@ def trainer(folder, steps, strategy="steps"):
         seed=1,
     )
     data = [{"input_ids": row, "labels": row} for row in words]
-    return Trainer(model=filled(GPT2LMHeadModel(config), 1), args=arguments, train_dataset=data)
+    model = filled(GPT2LMHeadModel(config), 1)
+    return Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Noting()])
 
 
 def save(folder):

@@ -2,7 +2,7 @@
 # reading it and replacing it. The chunks are smaller than a part.
 
 import zarr
-from support import floats, main, same
+from support import floats, main, note_closed, same
 
 
 def changed():
@@ -15,7 +15,9 @@ def save(folder):
     store = zarr.storage.LocalStore(folder / "store")
     root = zarr.create_group(store)
     array = root.create_array("data", shape=(900, 800), chunks=(300, 400), dtype="f4", compressors=None)
+    note_closed(folder / "store")
     array[:] = floats(1, 900, 800)
+    note_closed(folder / "store")
     array[100:350, 50:500] = floats(2, 250, 450)
     array.attrs["step"] = 2
 
