@@ -11,6 +11,7 @@ export const STEPS = [
   "part.sending",
   "part.sent",
   "part.acknowledged",
+  "save.held",
   "save.closing",
   "save.closed",
   "save.completing",

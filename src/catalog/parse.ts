@@ -5,6 +5,7 @@ import { CODES, type Code } from "../base/mod.ts";
 import {
   type Attributes,
   type Base,
+  type Held,
   type PartPlan,
   type SaveRecord,
   type SaveState,
@@ -44,6 +45,7 @@ export function parseSave(value: unknown): SaveRecord {
     attributes: parseAttributes(fields.inside("attributes")),
     size: fields.whole("size"),
     fsynced: fields.flag("fsynced"),
+    ...(fields.has("held") ? { held: parseHeld(fields.inside("held")) } : {}),
     state: parseState(fields.inside("state")),
   };
 }
@@ -53,6 +55,8 @@ function parseState(fields: Fields): SaveState {
   switch (kind) {
     case "open":
       return { kind };
+    case "held":
+      return { kind, since: fields.number("since"), size: fields.whole("size") };
     case "refused":
       return { kind, why: parseCode(fields) };
     case "closed":
@@ -66,6 +70,10 @@ function parseState(fields: Fields): SaveState {
     default:
       throw fields.unknown("kind");
   }
+}
+
+function parseHeld(fields: Fields): Held {
+  return fields.has("final") ? { final: toKey(fields.text("final")) } : {};
 }
 
 function parseClosing(fields: Fields): { size: number; closedAt: number; order: number } {

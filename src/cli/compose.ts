@@ -8,9 +8,9 @@ import { Catalog } from "../catalog/mod.ts";
 import { defaultSpillLimit, formatSource, type MountConfig } from "../config/mod.ts";
 import type { MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
-import { mountFuse, threadGroupOf } from "../fuse/mod.ts";
+import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
 import { Loader } from "../load/mod.ts";
-import { PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
+import { HeldNames, PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
 import { Spill } from "../spill/mod.ts";
@@ -34,6 +34,9 @@ const ACCESS_DEADLINE_MS = 5000;
 const INTERACTIVE_DEADLINE_MS = 30_000;
 /** What others put into the bucket is seen after that. */
 const LISTING_TTL_MS = 2000;
+
+/** How long a file under a temporary name waits for its rename after its last use. */
+const HOLD_MS = 60_000;
 
 /** Everything of a mount, started; its directory is mounted when this resolves. */
 export async function compose(config: MountConfig, log: Log): Promise<Running> {
@@ -153,6 +156,8 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     plan: partPlan(config.partSize, profile),
     lagMs: config.closeLagMs,
     copySizeMax: profile.copySizeMax,
+    held: new HeldNames(config.hold),
+    holdMs: HOLD_MS,
     onObjectChanged: (key, now) => {
       loader.note(key, now);
       filesystem?.objectChanged(key);
@@ -173,6 +178,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     prefix: config.prefix,
     keySizeMax: profile.keySizeMax,
     threadGroup: threadGroupOf,
+    foresee: foreseeAttributes,
   });
   filesystem.restoreReplies(engine.replies);
   return { filesystem, publisher, spill, sender };

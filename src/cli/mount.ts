@@ -76,6 +76,10 @@ function options(): Option[] {
       `with commit: how long a closed small file may stay unpublished (default: ${CLOSE_LAG_DEFAULT})`,
     ),
     new Option(
+      "--hold <pattern>",
+      "names that are only temporary, as '*.tmp': published after their rename (may be repeated)",
+    ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+    new Option(
       "--state-dir <dir>",
       "on a local disk; what is pending is there (default: below XDG_STATE_HOME, as root /var/lib/kodomount)",
     ),

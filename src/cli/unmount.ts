@@ -87,9 +87,9 @@ async function unmount(context: Context, found: FoundMount, wait: boolean): Prom
 /** Nobody was promised anything for them, but somebody may look for them. */
 function noteInterrupted(terminal: Terminal, { pending }: MountStatus): void {
   for (const { state, path: at, size } of pending)
-    if (state === "interrupted")
+    if (state === "interrupted" || state === "held")
       terminal.out(
-        `Kept, not published, since its writer died: ${printable(at)} (${size} bytes); see 'kodomount uploads' after the next mount\n`,
+        `Kept, not published, since its writer died or its temporary name was never changed: ${printable(at)} (${size} bytes); see 'kodomount uploads' after the next mount\n`,
       );
 }
 

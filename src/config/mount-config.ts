@@ -5,7 +5,13 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { z } from "zod";
 import { KodomountError } from "../base/mod.ts";
-import { DEFAULT_PART_SIZE, PROVIDERS, type ProviderName, partPlan } from "../model/mod.ts";
+import {
+  DEFAULT_PART_SIZE,
+  HeldNames,
+  PROVIDERS,
+  type ProviderName,
+  partPlan,
+} from "../model/mod.ts";
 import { badValue } from "./bad-value.ts";
 import { type Credentials, type Environment, findCredentials } from "./credentials.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -35,6 +41,8 @@ export interface MountConfig {
   readonly stateDir: string;
   readonly closeMode: CloseMode;
   readonly closeLagMs: number;
+  /** Patterns of names that are held beside the built-in ones. */
+  readonly hold: readonly string[];
   /** Bytes; undefined: chosen at start from the free space of the state directory's disk. */
   readonly spillLimit?: number | undefined;
   /** Bytes of the first parts of a file. */
@@ -80,6 +88,7 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   stateDir: z.string().startsWith("/"),
   closeMode: z.enum(CLOSE_MODES),
   closeLagMs: z.int().min(0).max(CLOSE_LAG_MAX_MS),
+  hold: z.array(z.string()),
   spillLimit: z.int().positive().optional(),
   partSize: z.int().positive(),
   uploads: z.int().min(1).max(UPLOADS_MAX),
@@ -123,6 +132,7 @@ export function loadMountConfig(
     stateDir: stateDirOf(flags, { source, endpoint: store.endpoint, around }),
     closeMode: oneOf("'--close'", flags.close ?? "commit", CLOSE_MODES),
     closeLagMs,
+    hold: parseHold(flags.hold ?? []),
     spillLimit:
       flags.spillLimit === undefined ? undefined : parseSize("'--spill-limit'", flags.spillLimit),
     partSize,
@@ -208,6 +218,12 @@ function oneOf<T extends string>(what: string, text: string, allowed: readonly T
   const found = allowed.find((each) => each === text);
   if (found !== undefined) return found;
   throw badValue(what, text, `it must be ${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`);
+}
+
+/** @throws `Config` for a pattern that cannot be one. */
+function parseHold(patterns: readonly string[]): readonly string[] {
+  new HeldNames(patterns);
+  return patterns;
 }
 
 /** `LEVEL`, `FILE` or `LEVEL:FILE`. */

@@ -4,6 +4,7 @@ export interface MountFlags {
   readonly close?: string | undefined;
   readonly closeLag?: string | undefined;
   readonly stateDir?: string | undefined;
+  readonly hold?: readonly string[] | undefined;
   readonly spillLimit?: string | undefined;
   readonly partSize?: string | undefined;
   readonly uploads?: string | undefined;

@@ -18,6 +18,9 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   log: "log",
 };
 
+/** May be given several times; each adds to the list. */
+const HOLD = "hold";
+
 const SWITCHES: Readonly<Record<string, keyof MountFlags>> = {
   "allow-http": "allowHttp",
   "allow-other": "allowOther",
@@ -52,6 +55,7 @@ const IGNORED_WITH_VALUE = /^(x-.*|comment|user)$/i;
  */
 export function parseMountOptions(lists: readonly string[]): MountFlags {
   const flags: Record<string, string | boolean> = {};
+  const hold: string[] = [];
   const items = lists.flatMap((list) => list.split(",")).map((item) => item.trim());
   const byUser = items.some((item) => /^(users?|owner|group)(=|$)/.test(item));
   for (const item of items) {
@@ -65,11 +69,12 @@ export function parseMountOptions(lists: readonly string[]): MountFlags {
     if (name === "noexec" && byUser) continue;
     const switched = SWITCHES[name];
     const valued = VALUES[name];
-    if (switched !== undefined && value === undefined) flags[switched] = true;
+    if (name === HOLD && value) hold.push(value);
+    else if (switched !== undefined && value === undefined) flags[switched] = true;
     else if (valued !== undefined && value !== undefined && value !== "") flags[valued] = value;
     else throw badValue("'-o'", written, explain(name, { switched, valued }));
   }
-  return flags;
+  return hold.length === 0 ? flags : { ...flags, hold };
 }
 
 function explain(
@@ -77,7 +82,7 @@ function explain(
   known: { switched: string | undefined; valued: string | undefined },
 ): string {
   if (known.switched !== undefined) return "it takes no value";
-  if (known.valued !== undefined) return `it needs a value: ${name}=...`;
+  if (known.valued !== undefined || name === HOLD) return `it needs a value: ${name}=...`;
   if (/key|secret|token|passw/i.test(name))
     return "keys are never taken from arguments; see 'kodomount mount --help'";
   return "there is no such option; see 'kodomount mount --help'";

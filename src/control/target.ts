@@ -38,6 +38,7 @@ export interface PendingStatus {
     | "closed"
     | "completing"
     | "parked"
+    | "held"
     | "interrupted"
     | "copy"
     | "delete";

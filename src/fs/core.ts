@@ -3,7 +3,7 @@
 import { type Background, type Clock, KodomountError, type Log, Mutex } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
 import type { Loader } from "../load/mod.ts";
-import { type HandleId, type Ino, toHandleId, toIno } from "../model/mod.ts";
+import { type Attributes, type HandleId, type Ino, toHandleId, toIno } from "../model/mod.ts";
 import type { Publisher } from "../publish/mod.ts";
 import { Handles } from "./handles.ts";
 import { type Node, Tree } from "./tree.ts";
@@ -23,6 +23,8 @@ export interface FilesystemOptions {
   readonly keySizeMax: number;
   /** Thread group of a thread, or undefined when /proc does not tell. */
   readonly threadGroup: (pid: number) => Promise<number | undefined>;
+  /** Attributes of the source that the program of thread `pid` copies to a file called `name`, where that can be seen. */
+  readonly foresee: (pid: number, name: string) => Promise<Attributes | undefined>;
 }
 
 export class Core {

@@ -1,4 +1,4 @@
-// Operations on the content of files: open to release, and what a close means.
+// Operations on the content of files. `closes.ts` has what a close means.
 
 import { codeOf, invariant, KodomountError } from "../base/mod.ts";
 import {
@@ -6,25 +6,26 @@ import {
   type Base,
   type HandleId,
   type Ino,
-  partCount,
   S_IFLNK,
   S_IFMT,
 } from "../model/mod.ts";
 import type { Origin, Save } from "../publish/mod.ts";
 import { cacheMode } from "./cache-mode.ts";
+import { type Closes, orRefuse } from "./closes.ts";
 import type { Core } from "./core.ts";
-import type { FileHandle } from "./handles.ts";
 import type { Node } from "./tree.ts";
-import type { Closing, Opened, OpenFlags, Request } from "./types.ts";
+import type { Opened, OpenFlags, Request } from "./types.ts";
 import { type Current, isSameContent, sizeOf, type View } from "./view.ts";
 
 export class Files {
   readonly #core: Core;
   readonly #view: View;
+  readonly #closes: Closes;
 
-  constructor(core: Core, view: View) {
+  constructor(core: Core, view: View, closes: Closes) {
     this.#core = core;
     this.#view = view;
+    this.#closes = closes;
   }
 
   async open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
@@ -77,8 +78,8 @@ export class Files {
   async resize(request: Request, node: Node, size: number): Promise<void> {
     this.#core.assertWritable();
     const save = await this.#resize(request, node, size);
-    if (save !== undefined && node.writers === 0) await this.#close(node, save);
-    await this.#endNameless(node);
+    if (save !== undefined && node.writers === 0) await this.#closes.close(node, save);
+    await this.#closes.endNameless(node);
   }
 
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
@@ -104,24 +105,6 @@ export class Files {
       await this.resize(request, node, end);
   }
 
-  /** One close(2), or one exit: design "What is a close" and "The end of a writer". */
-  async flush(request: Request, id: HandleId, closing: Closing): Promise<void> {
-    const handle = this.#core.handles.file(id);
-    const { node } = handle;
-    if (!handle.write || node.isNameless) return;
-    if (closing.end === "killed") {
-      if (node.save !== undefined) node.killed = true;
-      return;
-    }
-    const save = node.save;
-    if (save === undefined || !save.dirty) return this.#joinPending(node, request.signal);
-    save.assertAccepted();
-    if (closing.end === "exited") return this.#keep(node, save);
-    if (!(await this.#isCommit(handle, closing))) return;
-    const closed = await this.#close(node, save, request.signal);
-    if (closed !== undefined) await this.#awaitPromise(closed, request.signal);
-  }
-
   async fsync(request: Request, id: HandleId): Promise<void> {
     const { node, write } = this.#core.handles.file(id);
     const { publisher, catalog } = this.#core.options;
@@ -130,24 +113,12 @@ export class Files {
     const save = node.save;
     if (save !== undefined) {
       save.assertAccepted();
-      await this.#orRefuse(save, () => publisher.fsync(save));
+      await orRefuse(this.#core, save, () => publisher.fsync(save));
       return;
     }
     const closed = publisher.find(node.key)?.closed;
     if (closed !== undefined) await closed.content.sync();
     await catalog.syncNow();
-  }
-
-  async release(id: HandleId): Promise<void> {
-    const handle = this.#core.handles.remove(id);
-    if (handle === undefined) return;
-    const { node } = handle;
-    if (handle.kind === "file" && handle.write) {
-      node.writers -= 1;
-      if (node.writers === 0 && !node.isNameless) await this.#lastRelease(node, handle);
-    }
-    await this.#endNameless(node);
-    this.#core.tree.prune(node);
   }
 
   /** The save that a write goes to: the open one, or a new one that starts as what is there now. */
@@ -234,15 +205,6 @@ export class Files {
     }
   }
 
-  /** The last handle of a file without a name is gone: nobody can reach its content any more. */
-  async #endNameless(node: Node): Promise<void> {
-    const { save } = node;
-    if (!node.isNameless || node.handles > 0 || save === undefined) return;
-    node.save = undefined;
-    await this.#core.options.publisher.discard(save);
-    this.#core.tree.prune(node);
-  }
-
   async #readCurrent(
     current: Current,
     offset: number,
@@ -272,16 +234,7 @@ export class Files {
     const save = await this.#openSave(node, signal);
     save.assertAccepted();
     this.#touch(save);
-    await this.#orRefuse(save, () => change(save));
-  }
-
-  async #orRefuse(save: Save, task: () => Promise<void>): Promise<void> {
-    try {
-      await task();
-    } catch (error) {
-      if (codeOf(error) !== "Interrupted") await this.#core.options.publisher.refuse(save, error);
-      throw error;
-    }
+    await orRefuse(this.#core, save, () => change(save));
   }
 
   #touch(save: Save): void {
@@ -289,81 +242,6 @@ export class Files {
     const now = this.#core.options.clock.now();
     const attributes = { ...save.record.attributes, mtimeMs: now, ctimeMs: now };
     save.record = { ...save.record, attributes };
-  }
-
-  /** An exiting process cannot be told anything, nor be interrupted: only make it safe; the last release closes it. */
-  async #keep(node: Node, save: Save): Promise<void> {
-    using _ = await node.mutex.acquire();
-    if (node.save === save)
-      await this.#orRefuse(save, () => this.#core.options.publisher.sync(save));
-  }
-
-  /** Whether this FLUSH is the close of the file, and not of one of several descriptors. */
-  async #isCommit(handle: FileHandle, closing: Closing): Promise<boolean> {
-    const { node } = handle;
-    const opener = await handle.opener;
-    if (closing.tgid === undefined || closing.heldElsewhere === undefined || opener === undefined) {
-      if (node.guessed) return false;
-      node.guessed = true;
-      return true;
-    }
-    return closing.tgid === opener && !closing.heldElsewhere;
-  }
-
-  async #close(node: Node, save: Save, signal?: AbortSignal): Promise<Save | undefined> {
-    const { publisher } = this.#core.options;
-    using _ = await node.mutex.acquire(signal);
-    if (node.isNameless) return undefined;
-    if (node.save !== save) return publisher.find(node.key)?.closed; // somebody else has closed it meanwhile
-    const waits = signal !== undefined && this.#waitsForCommit(save);
-    await this.#orRefuse(save, () => publisher.close(save, { durable: !waits }, signal));
-    // Its name may have gone meanwhile, and who has it open still wants its content.
-    if (save.isNameless) return undefined;
-    node.save = undefined;
-    node.killed = false;
-    return save;
-  }
-
-  /** Above one part the close waits for the bucket, which then has it all: local durability is not needed. */
-  #waitsForCommit(save: Save): boolean {
-    const { closeMode, publisher } = this.#core.options;
-    if (closeMode === "commit") return partCount(publisher.plan, save.content.size) > 1;
-    return closeMode === "strict";
-  }
-
-  /** What a close has to wait for before it may return. */
-  async #awaitPromise(closed: Save, signal: AbortSignal): Promise<void> {
-    const { closeMode, publisher } = this.#core.options;
-    if (closeMode === "local") return;
-    if (this.#waitsForCommit(closed)) await publisher.published(closed, signal);
-    else await publisher.withinLag(closed, signal);
-  }
-
-  /** A FLUSH without new bytes: nothing to do, or the same wait as the close before. */
-  async #joinPending(node: Node, signal: AbortSignal): Promise<void> {
-    node.save?.assertAccepted();
-    const closed = this.#core.options.publisher.find(node.key)?.closed;
-    if (closed === undefined) return;
-    if (closed.record.state.kind === "parked" || this.#waitsForCommit(closed))
-      await this.#awaitPromise(closed, signal);
-  }
-
-  /** The last writer is gone: the verdict over what was written since the last close. */
-  async #lastRelease(node: Node, last: FileHandle): Promise<void> {
-    const { publisher } = this.#core.options;
-    const save = node.save;
-    node.guessed = false;
-    if (save === undefined) return;
-    if (
-      save.record.state.kind === "refused" ||
-      (node.killed && !last.append && !save.record.fsynced)
-    ) {
-      using _ = await node.mutex.acquire();
-      node.save = undefined;
-      node.killed = false;
-      return await publisher.interrupt(save);
-    }
-    await this.#close(node, save);
   }
 
   #file(ino: Ino): Node {

@@ -4,9 +4,11 @@
 import { codeOf } from "../base/mod.ts";
 import { type HandleId, type Ino, type Key, S_IFDIR, toIno } from "../model/mod.ts";
 import { NodeAttributes } from "./attributes.ts";
+import { Closes } from "./closes.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
 import { Files } from "./files.ts";
 import { Names } from "./names.ts";
+import { Renames } from "./renames.ts";
 import type { Node } from "./tree.ts";
 import type {
   AttributeChanges,
@@ -37,16 +39,20 @@ export function createFilesystem(options: FilesystemOptions): KodoFilesystem {
 export class KodoFilesystem implements Filesystem {
   readonly #core: Core;
   readonly #view: View;
+  readonly #closes: Closes;
   readonly #files: Files;
   readonly #names: Names;
+  readonly #renames: Renames;
   readonly #attributes: NodeAttributes;
   readonly #xattrs: NodeXattrs;
 
   constructor(options: FilesystemOptions) {
     this.#core = new Core(options);
     this.#view = new View(this.#core);
-    this.#files = new Files(this.#core, this.#view);
+    this.#closes = new Closes(this.#core);
+    this.#files = new Files(this.#core, this.#view, this.#closes);
     this.#names = new Names(this.#core, this.#view, this.#files);
+    this.#renames = new Renames(this.#core, this.#view);
     this.#attributes = new NodeAttributes(this.#core, this.#view);
     this.#xattrs = new NodeXattrs(this.#view, this.#attributes);
   }
@@ -158,7 +164,7 @@ export class KodoFilesystem implements Filesystem {
     const source = { parent: this.#core.directory(from.parent), name: from.name };
     const destination = { parent: this.#core.directory(to.parent), name: to.name };
     return this.#changing([source.parent, destination.parent], () =>
-      this.#names.rename(request, source, destination, flags),
+      this.#renames.rename(request, source, destination, flags),
     );
   }
 
@@ -185,12 +191,12 @@ export class KodoFilesystem implements Filesystem {
   }
 
   flush(request: Request, handle: HandleId, closing: Closing): Promise<void> {
-    return this.#files.flush(request, handle, closing);
+    return this.#closes.flush(request, handle, closing);
   }
 
   async release(handle: HandleId): Promise<void> {
     try {
-      await this.#files.release(handle);
+      await this.#closes.release(handle);
     } catch (error) {
       // Nobody can be told: the log and the counter of failures are what is left.
       this.#core.options.log.error(

@@ -3,7 +3,6 @@
 import { invariant, KodomountError } from "../base/mod.ts";
 import {
   type Attributes,
-  assertKeyFits,
   type Base,
   type Etag,
   type Key,
@@ -18,15 +17,12 @@ import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
 import { keeperOf } from "./keep.ts";
-import { moveDirectory } from "./move-directory.ts";
-import { fetchBase, keyOf, type Place, pendingOf } from "./place.ts";
+import { keyOf, type Place, Places, pendingOf } from "./place.ts";
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
-import { type Found, objectOf, toStat, type View } from "./view.ts";
+import { type Found, toStat, type View } from "./view.ts";
 
 const S_ISGID = 0o2000;
-/** How often a name is looked up again because it changed meanwhile. */
-const LOOKS_MAX = 10;
 /** Longest symlink target, as PATH_MAX. */
 const TARGET_SIZE_MAX = 4095;
 
@@ -34,11 +30,13 @@ export class Names {
   readonly #core: Core;
   readonly #view: View;
   readonly #files: Files;
+  readonly #places: Places;
 
   constructor(core: Core, view: View, files: Files) {
     this.#core = core;
     this.#view = view;
     this.#files = files;
+    this.#places = new Places(core, view);
   }
 
   async lookup(request: Request, parent: Node, nameBytes: Uint8Array): Promise<Entry> {
@@ -54,7 +52,7 @@ export class Names {
     nameBytes: Uint8Array,
     options: { mode: number; flags: OpenFlags },
   ): Promise<Entry & { opened: Opened }> {
-    const place = this.#newPlace(parent, nameBytes);
+    const place = this.#places.newPlace(parent, nameBytes);
     const { flags } = options;
     const found = await this.#view.find(place.parent, place.name, request.signal);
     if (found !== undefined) {
@@ -63,7 +61,12 @@ export class Names {
       const entry = await this.#entry(request, place, found);
       return { ...entry, opened: await this.#files.open(request, entry.stat.ino, flags) };
     }
-    const entry = await this.#newFile(request, place, S_IFREG | (options.mode & 0o7777));
+    const madePrivate =
+      flags.exclusive && flags.read && flags.write && (options.mode & 0o777) === 0o600;
+    const entry = await this.#newFile(request, place, {
+      mode: S_IFREG | (options.mode & 0o7777),
+      madePrivate,
+    });
     return {
       ...entry,
       opened: this.#files.register(request, this.#core.node(entry.stat.ino), flags, undefined),
@@ -109,10 +112,10 @@ export class Names {
     this.#core.assertWritable();
     if (this.#core.answered(request)) return;
     const place = { parent, name: parseName(nameBytes) };
-    await this.#lookingAgain(place, request, async (found) => {
+    await this.#places.lookingAgain(place, request, async (found) => {
       if (found.kind === "directory")
         throw new KodomountError("IsDirectory", `${place.name} is a directory`);
-      const object = await this.#objectAt(found, request.signal);
+      const object = await this.#places.objectAt(found, request.signal);
       return this.#remove(request, place, { key: found.key, object, pending: pendingOf(found) });
     });
   }
@@ -121,12 +124,14 @@ export class Names {
     this.#core.assertWritable();
     if (this.#core.answered(request)) return;
     const place = { parent, name: parseName(nameBytes) };
-    await this.#lookingAgain(place, request, async (found) => {
+    await this.#places.lookingAgain(place, request, async (found) => {
       if (found.kind !== "directory")
         throw new KodomountError("NotDirectory", `${place.name} is not a directory`);
-      await this.#assertEmpty(place, found.key, request);
-      const pending = this.#core.options.publisher.find(found.key)?.content;
-      return this.#remove(request, place, { key: found.key, object: {}, pending });
+      await this.#places.assertEmpty(place, found.key, request);
+      const slot = this.#core.options.publisher.find(found.key);
+      const neverPublished = slot?.visible?.record.held !== undefined;
+      const object = neverPublished ? undefined : {};
+      return this.#remove(request, place, { key: found.key, object, pending: slot?.content });
     });
   }
 
@@ -152,79 +157,6 @@ export class Names {
     return true;
   }
 
-  /** What was found may be committed, or replaced, while it is looked at: then once more. */
-  async #lookingAgain(
-    place: Place,
-    request: Request,
-    change: (found: Found) => Promise<boolean>,
-  ): Promise<void> {
-    for (let tries = 0; tries < LOOKS_MAX; tries += 1) {
-      const found = await this.#find(place, request);
-      if (await change(found)) return;
-      this.#core.options.loader.forget(found.key);
-    }
-    throw new KodomountError("Busy", `${place.name} changes faster than it can be looked at`);
-  }
-
-  async rename(
-    request: Request,
-    from: { parent: Node; name: Uint8Array },
-    to: { parent: Node; name: Uint8Array },
-    flags: { noReplace: boolean; exchange: boolean },
-  ): Promise<void> {
-    if (flags.exchange)
-      throw new KodomountError("Invalid", "Two names cannot be exchanged in one step here");
-    if (this.#core.answered(request)) return;
-    const source = { parent: from.parent, name: parseName(from.name) };
-    const destination = this.#newPlace(to.parent, to.name);
-    let isSame = false;
-    await this.#lookingAgain(source, request, async (found) => {
-      const { parent, name } = destination;
-      const target = await this.#view.find(parent, name, request.signal);
-      if (target !== undefined && flags.noReplace)
-        throw new KodomountError("Exists", `${name} exists`);
-      isSame = target?.key === found.key;
-      if (isSame) return true;
-      await this.#assertReplaces(found, target, destination, request);
-      if (found.kind === "file") return this.#moveFile(request, found, destination, target);
-      const to = keyOf(destination, "directory");
-      return moveDirectory(this.#core, { request, from: found.key, to });
-    });
-    if (isSame) return;
-    source.parent.pinned = true;
-    const node = source.parent.children.get(source.name);
-    if (node !== undefined) this.#core.tree.move(node, destination.parent, destination.name);
-    else {
-      const replaced = destination.parent.children.get(destination.name);
-      if (replaced !== undefined) this.#core.tree.detach(replaced);
-    }
-  }
-
-  /** @returns false when something else is pending at the source by now. */
-  async #moveFile(
-    request: Request,
-    found: Found & { kind: "file" },
-    destination: Place,
-    target: Found | undefined,
-  ): Promise<boolean> {
-    const { publisher } = this.#core.options;
-    const to = keyOf(destination, "file");
-    // What lies underneath is readable under the old name only.
-    if (found.current.kind === "save") await fetchBase(found.current.save.content, request.signal);
-    const object = await this.#objectAt(found, request.signal);
-    const replaced =
-      target?.kind === "file" ? await this.#objectAt(target, request.signal) : undefined;
-    using _ = await this.#core.names.acquire(request.signal);
-    const pending = pendingOf(found);
-    const node = destination.parent.children.get(destination.name);
-    await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
-    const move = { from: found.key, to, object, target: replaced?.etag, pending, keeper };
-    const changes = await publisher.rename(move);
-    if (changes === undefined) return false;
-    await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
-    return true;
-  }
-
   /** A thing that is whole at once: a directory, a symlink, an empty file. */
   async #make(
     request: Request,
@@ -233,28 +165,33 @@ export class Names {
     what: { mode: number; content?: Uint8Array },
   ): Promise<Entry> {
     const before = this.#core.answered(request);
-    const place = this.#newPlace(parent, nameBytes);
+    const place = this.#places.newPlace(parent, nameBytes);
     const found = await this.#view.find(place.parent, place.name, request.signal);
     if (found !== undefined) {
       if (before !== undefined) return this.#entry(request, place, found);
       throw new KodomountError("Exists", `${place.name} exists`);
     }
-    const entry = await this.#newFile(request, place, what.mode);
+    const entry = await this.#newFile(request, place, what);
     const node = this.#core.node(entry.stat.ino);
     const { save } = node;
     invariant(save !== undefined, "what was just made is being saved");
     if (what.content !== undefined) await save.content.write(0, what.content);
-    await this.#core.options.publisher.close(save, {
-      durable: true,
-      reply: this.#core.remember(request, { ino: node.ino }),
-    });
+    const { publisher } = this.#core.options;
+    const options = { durable: true, reply: this.#core.remember(request, { ino: node.ino }) };
+    if (save.record.held === undefined) await publisher.close(save, options);
+    else await publisher.hold(save, options);
     node.save = undefined;
     return { stat: await this.#view.stat(node, request.signal) };
   }
 
   /** A node and an open save under a name where nothing is. */
-  async #newFile(request: Request, place: Place, mode: number): Promise<Entry> {
-    const { clock, publisher } = this.#core.options;
+  async #newFile(
+    request: Request,
+    place: Place,
+    what: { mode: number; madePrivate?: boolean },
+  ): Promise<Entry> {
+    const { clock, publisher, foresee } = this.#core.options;
+    const { mode, madePrivate = false } = what;
     const kind = (mode & S_IFMT) === S_IFDIR ? "directory" : "file";
     using _ = await this.#core.names.acquire(request.signal);
     const attributes = await this.#newAttributes(request, place.parent, mode, clock.now());
@@ -268,6 +205,8 @@ export class Names {
       ino,
       attributes,
       origin: { kind: "empty", base },
+      madePrivate,
+      foresee: (name) => foresee(request.caller.pid, name),
       reply: this.#core.remember(request, { ino }),
     });
     invariant(save !== undefined, "an empty save can always be begun");
@@ -316,69 +255,5 @@ export class Names {
       this.#core.tree.prune(node);
       throw error;
     }
-  }
-
-  async #find(place: Place, request: Request): Promise<Found> {
-    const found = await this.#view.find(place.parent, place.name, request.signal);
-    if (found === undefined) throw new KodomountError("NotFound", `${place.name} is not there`);
-    return found;
-  }
-
-  /** The object that the bucket has at a file's key, with the attributes the file has. */
-  async #objectAt(
-    found: Found,
-    signal: AbortSignal,
-  ): Promise<{ etag: Etag; size: number; attributes: Attributes } | undefined> {
-    if (found.kind === "directory") return undefined;
-    const own = objectOf(found.current);
-    if (own !== undefined && found.current.kind === "remote")
-      return { ...own, attributes: await this.#attributesOf(found, signal) };
-    if (found.current.kind === "copy") return undefined;
-    const remote = await this.#core.options.loader.file(found.key, signal);
-    return remote && { etag: remote.etag, size: remote.size, attributes: remote.attributes };
-  }
-
-  async #attributesOf(found: Found & { kind: "file" }, signal: AbortSignal): Promise<Attributes> {
-    invariant(found.current.kind === "remote", "only an object's attributes are asked for");
-    const { key, etag, size, attributes } = found.current.file;
-    return this.#core.options.loader.attributesOf(
-      key,
-      { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
-      signal,
-    );
-  }
-
-  async #assertReplaces(
-    found: Found,
-    target: Found | undefined,
-    destination: Place,
-    request: Request,
-  ): Promise<void> {
-    if (found.kind === "directory" && keyOf(destination, "directory").startsWith(found.key))
-      throw new KodomountError("Invalid", "A directory cannot be moved into itself");
-    if (target === undefined) return;
-    if (target.kind === "directory" && found.kind !== "directory")
-      throw new KodomountError("IsDirectory", `${destination.name} is a directory`);
-    if (target.kind !== "directory" && found.kind === "directory")
-      throw new KodomountError("NotDirectory", `${destination.name} is not a directory`);
-    if (target.kind === "directory") await this.#assertEmpty(destination, target.key, request);
-  }
-
-  async #assertEmpty(place: Place, key: Key, request: Request): Promise<void> {
-    const resident = place.parent.children.get(place.name);
-    const node =
-      resident ?? this.#core.tree.add(place.parent, place.name, "directory", this.#core.newIno());
-    this.#core.options.loader.forget(key);
-    const names = await this.#view.names(node, request.signal);
-    if (resident === undefined) this.#core.tree.prune(node);
-    if (names.size > 0) throw new KodomountError("NotEmpty", `${place.name} is not empty`);
-  }
-
-  #newPlace(parent: Node, nameBytes: Uint8Array): Place {
-    this.#core.assertWritable();
-    const place = { parent, name: parseName(nameBytes) };
-    const { prefix, keySizeMax } = this.#core.options;
-    assertKeyFits(prefix, keyOf(place, "directory"), keySizeMax);
-    return place;
   }
 }

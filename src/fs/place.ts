@@ -1,13 +1,99 @@
-// A name in a directory, and what follows from it.
+// A name in a directory, and what is there: what every change of names looks at first.
 
-import { childDirectoryKey, childKey, type Key } from "../model/mod.ts";
+import { invariant, KodomountError } from "../base/mod.ts";
+import {
+  type Attributes,
+  assertKeyFits,
+  childDirectoryKey,
+  childKey,
+  type Etag,
+  type Key,
+  parseName,
+} from "../model/mod.ts";
 import type { Content, CopyWant, Save } from "../publish/mod.ts";
+import type { Core } from "./core.ts";
 import type { Node } from "./tree.ts";
-import type { Found } from "./view.ts";
+import type { Request } from "./types.ts";
+import { type Found, objectOf, type View } from "./view.ts";
+
+/** How often a name is looked up again because it changed meanwhile. */
+const LOOKS_MAX = 10;
 
 export interface Place {
   readonly parent: Node;
   readonly name: string;
+}
+
+export class Places {
+  readonly #core: Core;
+  readonly #view: View;
+
+  constructor(core: Core, view: View) {
+    this.#core = core;
+    this.#view = view;
+  }
+
+  /** What was found may be committed, or replaced, while it is looked at: then once more. */
+  async lookingAgain(
+    place: Place,
+    request: Request,
+    change: (found: Found) => Promise<boolean>,
+  ): Promise<void> {
+    for (let tries = 0; tries < LOOKS_MAX; tries += 1) {
+      const found = await this.find(place, request);
+      if (await change(found)) return;
+      this.#core.options.loader.forget(found.key);
+    }
+    throw new KodomountError("Busy", `${place.name} changes faster than it can be looked at`);
+  }
+
+  async find(place: Place, request: Request): Promise<Found> {
+    const found = await this.#view.find(place.parent, place.name, request.signal);
+    if (found === undefined) throw new KodomountError("NotFound", `${place.name} is not there`);
+    return found;
+  }
+
+  /** The object that the bucket has at a file's key, with the attributes the file has. */
+  async objectAt(
+    found: Found,
+    signal: AbortSignal,
+  ): Promise<{ etag: Etag; size: number; attributes: Attributes } | undefined> {
+    if (found.kind === "directory") return undefined;
+    const own = objectOf(found.current);
+    if (own !== undefined && found.current.kind === "remote")
+      return { ...own, attributes: await this.#attributesOf(found, signal) };
+    if (found.current.kind === "copy") return undefined;
+    const remote = await this.#core.options.loader.file(found.key, signal);
+    return remote && { etag: remote.etag, size: remote.size, attributes: remote.attributes };
+  }
+
+  async #attributesOf(found: Found & { kind: "file" }, signal: AbortSignal): Promise<Attributes> {
+    invariant(found.current.kind === "remote", "only an object's attributes are asked for");
+    const { key, etag, size, attributes } = found.current.file;
+    return this.#core.options.loader.attributesOf(
+      key,
+      { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
+      signal,
+    );
+  }
+
+  async assertEmpty(place: Place, key: Key, request: Request): Promise<void> {
+    const resident = place.parent.children.get(place.name);
+    const node =
+      resident ?? this.#core.tree.add(place.parent, place.name, "directory", this.#core.newIno());
+    this.#core.options.loader.forget(key);
+    const names = await this.#view.names(node, request.signal);
+    if (resident === undefined) this.#core.tree.prune(node);
+    if (names.size > 0) throw new KodomountError("NotEmpty", `${place.name} is not empty`);
+  }
+
+  newPlace(parent: Node, nameBytes: Uint8Array): Place {
+    this.#core.assertWritable();
+    const place = { parent, name: parseName(nameBytes) };
+    const { prefix, keySizeMax } = this.#core.options;
+    assertKeyFits(prefix, keyOf(place, "directory"), keySizeMax);
+    return place;
+  }
 }
 
 export function keyOf(place: Place, kind: "file" | "directory"): Key {

@@ -3,6 +3,7 @@
 export * from "./attributes.ts";
 export * from "./conflict.ts";
 export * from "./ensure-part.ts";
+export * from "./held.ts";
 export * from "./ids.ts";
 export * from "./metadata.ts";
 export * from "./names.ts";

@@ -3,6 +3,7 @@
 
 import { type Code, KodomountError } from "../base/mod.ts";
 import type { Attributes } from "./attributes.ts";
+import type { Held } from "./held.ts";
 import type { Etag, Ino, Key, Rev, SaveId, Sha256 } from "./ids.ts";
 
 /**
@@ -14,6 +15,8 @@ export type SaveState =
   | { readonly kind: "open" }
   /** A write, fsync or refusal of the store failed: never published by itself, the next call on the file says why. */
   | { readonly kind: "refused"; readonly why: Code }
+  /** Orderly closed under a name that is certainly temporary: waits for its rename, is never published without one. */
+  | { readonly kind: "held"; readonly size: number; readonly since: number }
   /** Orderly closed: must be published or parked. */
   | {
       readonly kind: "closed";
@@ -48,6 +51,7 @@ export type SaveEvent =
       readonly closedAt: number;
       readonly order: number;
     }
+  | { readonly kind: "hold"; readonly size: number; readonly since: number }
   | { readonly kind: "refuse"; readonly why: Code }
   | { readonly kind: "interrupt"; readonly since: number; readonly size: number }
   | { readonly kind: "complete"; readonly token: string }
@@ -67,16 +71,18 @@ export function transition(state: SaveState, event: SaveEvent): SaveState {
   switch (event.kind) {
     case "close": {
       const { size, closedAt, order } = event;
-      if (state.kind === "open" || state.kind === "refused" || state.kind === "interrupted")
-        return { kind: "closed", size, closedAt, order };
+      if (CLOSABLE.has(state.kind)) return { kind: "closed", size, closedAt, order };
       break;
     }
+    case "hold":
+      if (state.kind === "open") return { kind: "held", size: event.size, since: event.since };
+      break;
     case "refuse":
       if (state.kind === "open") return { kind: "refused", why: event.why };
       if (state.kind === "refused") return state;
       break;
     case "interrupt":
-      if (state.kind === "open" || state.kind === "refused")
+      if (state.kind === "open" || state.kind === "refused" || state.kind === "held")
         return { kind: "interrupted", since: event.since, size: event.size };
       break;
     case "complete":
@@ -99,6 +105,14 @@ export function transition(state: SaveState, event: SaveEvent): SaveState {
   }
   throw new KodomountError("Programmer", `A save that is ${state.kind} cannot ${event.kind}`);
 }
+
+/** A held one is closed by its rename, an interrupted one by the operator. */
+const CLOSABLE: ReadonlySet<SaveState["kind"]> = new Set([
+  "open",
+  "refused",
+  "held",
+  "interrupted",
+]);
 
 function closedAgain(state: {
   size: number;
@@ -129,6 +143,8 @@ export interface SaveRecord {
   readonly size: number;
   /** Its content, as of this record, survives a loss of power: by an fsync of its writer, or a close that needed it. */
   readonly fsynced: boolean;
+  /** Its name is certainly temporary. */
+  readonly held?: Held;
   readonly state: SaveState;
 }
 

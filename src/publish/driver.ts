@@ -10,6 +10,7 @@ import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import { Transfer } from "./transfer.ts";
+import { uploadSlot } from "./upload-slot.ts";
 import { describeWant, Wants } from "./wants.ts";
 
 const PAUSE_MIN_MS = 200;
@@ -30,6 +31,18 @@ export class Driver {
 
   get transfer(): Transfer {
     return this.#transfer;
+  }
+
+  /**
+   * Sends all parts of a save under a held name to where it will be renamed, so that its rename costs one request.
+   * @returns whether the store has them all: false when there is nothing to send them to yet.
+   * @throws what the store refuses for good; `Interrupted`.
+   */
+  async sendHeld(save: Save, signal: AbortSignal): Promise<boolean> {
+    const slot = save.content.partCount > 1 ? uploadSlot(this.#engine, save) : undefined;
+    if (slot === undefined) return false;
+    await this.#publication.sendAll(slot, save, anySignal(signal, this.#engine.stop));
+    return true;
   }
 
   /** Something at the key has changed: see that somebody acts on it. */
@@ -62,10 +75,11 @@ export class Driver {
   /** Does the next thing. `idle`: nothing to do until somebody wakes us; `pause`: try again a little later. */
   async #stepOf(slot: Slot): Promise<"idle" | "more" | "pause"> {
     const { closed, want, open } = slot;
-    if (closed !== undefined && closed.record.state.kind !== "parked")
+    const isHeld = closed?.record.state.kind === "held";
+    if (closed !== undefined && !isHeld && closed.record.state.kind !== "parked")
       return this.#publish(slot, closed);
     if (want !== undefined && closed === undefined) return this.#makeTrue(slot);
-    if (open !== undefined && closed === undefined) this.#sendAhead(slot, open);
+    if (open !== undefined && (closed === undefined || isHeld)) this.#sendAhead(open);
     return "idle";
   }
 
@@ -112,8 +126,10 @@ export class Driver {
   }
 
   /** Parts of a file that is being written, as soon as they are sealed; part 1 and the last one wait for the close. */
-  #sendAhead(slot: Slot, save: Save): void {
+  #sendAhead(save: Save): void {
     if (save.record.state.kind !== "open") return;
+    const slot = uploadSlot(this.#engine, save);
+    if (slot === undefined) return;
     for (const partNumber of save.content.takeFrozen())
       this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () =>
         this.#sendPart(slot, save, partNumber),

@@ -3,6 +3,7 @@
 import { parentKey } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Save } from "./save.ts";
+import { leaveUploadSlot } from "./upload-slot.ts";
 
 /** Ends what is being sent of it, gives up its place in the order, frees its spill. Its records are the caller's. */
 export function dropSave(engine: Engine, save: Save): void {
@@ -14,6 +15,7 @@ export function dropSave(engine: Engine, save: Save): void {
 export function leaveSave(engine: Engine, save: Save): void {
   save.abandon.abort();
   engine.saves.delete(save.record.id);
+  leaveUploadSlot(engine, save);
   const { state, key } = save.record;
   if ("order" in state) engine.order.leave(state.order, parentKey(key));
 }

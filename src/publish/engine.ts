@@ -2,7 +2,7 @@
 
 import type { Background, Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
-import type { Etag, Key, PartPlan, SaveId } from "../model/mod.ts";
+import type { Etag, HeldNames, Key, PartPlan, SaveId } from "../model/mod.ts";
 import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
@@ -27,6 +27,10 @@ export interface PublisherOptions {
   readonly plan: PartPlan;
   /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
   readonly lagMs: number;
+  /** Names that are certainly temporary. */
+  readonly held: HeldNames;
+  /** How long a file under a held name waits for its rename after its last use, milliseconds. */
+  readonly holdMs: number;
   /** Bytes of the largest object that one CopyObject takes. */
   readonly copySizeMax: number;
   readonly onObjectChanged: OnObjectChanged;

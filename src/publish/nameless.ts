@@ -6,6 +6,7 @@ import type { Key, PartNumber } from "../model/mod.ts";
 import { leaveSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { Save } from "./save.ts";
+import { leaveUploadSlot } from "./upload-slot.ts";
 
 /** Who has the file open whose name goes. */
 export interface Keeper {
@@ -41,6 +42,7 @@ export class Nameless {
   keep(save: Save): void {
     save.isNameless = true;
     this.#engine.saves.delete(save.record.id);
+    leaveUploadSlot(this.#engine, save);
     save.abandon.abort();
     save.abandon = newAbort();
     const { key } = save.record;

@@ -10,6 +10,7 @@ import {
   type Key,
   parentKey,
   type SaveRecord,
+  transition,
   type Want,
 } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
@@ -18,6 +19,7 @@ import type { Keeper } from "./nameless.ts";
 import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
 import type { CopyWant, Slot } from "./slot.ts";
+import { leaveUploadSlot } from "./upload-slot.ts";
 
 /** How long a rename or removal waits for the one request that is under way at its key. */
 const COMPLETING_WAIT_MS = 3000;
@@ -55,7 +57,11 @@ export class Namespace {
     const changes = this.#clear(destination, keeper);
     if (source.open !== undefined || source.closed !== undefined)
       changes.push(...this.#moveSaves(source, destination, target));
-    else changes.push(...this.#moveObject(source, destination, object, home));
+    else
+      changes.push(
+        ...this.#abandonUpload(destination),
+        ...this.#moveObject(source, destination, object, home),
+      );
     if (object !== undefined || wasCopy)
       changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
     return changes;
@@ -80,7 +86,7 @@ export class Namespace {
     const slot = this.#engine.slots.of(key);
     if (slot.content !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
-    const changes = this.#clear(slot, keeper);
+    const changes = [...this.#clear(slot, keeper), ...this.#abandonUpload(slot)];
     if (slot.interrupted !== undefined) {
       changes.push(...dropChanges(slot.interrupted));
       dropSave(this.#engine, slot.interrupted);
@@ -91,7 +97,7 @@ export class Namespace {
     return changes;
   }
 
-  /** What is pending at the key goes: closed content is dropped, an open file becomes nameless, its upload is aborted. */
+  /** What is pending at the key goes: closed content is dropped, an open file becomes nameless. Its upload stays. */
   #clear(slot: Slot, keeper: Keeper | undefined): Change[] {
     const { nameless } = this.#engine;
     const { open, closed } = slot;
@@ -109,7 +115,6 @@ export class Namespace {
       dropSave(this.#engine, closed);
     if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
     slot.want = undefined;
-    changes.push(...this.#abandonUpload(slot));
     return changes;
   }
 
@@ -142,22 +147,43 @@ export class Namespace {
       const save = source[which];
       if (save === undefined) continue;
       source[which] = undefined;
-      const place = this.#replace(save, source.key, destination.key);
+      const foretold = leaveUploadSlot(this.#engine, save);
+      const moved = this.#moved(save, source.key, destination.key);
+      const next = moved.held?.final ?? moved.key;
+      // A wrong guess: what was sent there is of no use. A right one, but not there yet: it goes on.
+      if (foretold?.key === next && moved.held !== undefined) foretold.guest = save;
+      else if (foretold !== undefined && foretold !== destination && !foretold.interrupted)
+        changes.push(...this.#abandonUpload(foretold));
       // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
       const base: Base =
         target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
-      save.record = { ...save.record, ...place, key: destination.key, base };
+      save.record = { ...moved, base };
       destination[which] = save;
       changes.push({ put: "save", record: save.record });
     }
     return changes;
   }
 
-  #replace(save: Save, from: Key, to: Key): { state?: SaveRecord["state"] } {
-    const { state } = save.record;
-    if (state.kind !== "closed") return {};
-    this.#engine.order.leave(state.order, parentKey(from));
-    return { state: { ...state, order: this.#engine.order.take(parentKey(to), state.closedAt) } };
+  /** Its record under the new key. What was held is closed now, unless the new name is held as well. */
+  #moved(save: Save, from: Key, to: Key): SaveRecord {
+    const { order, clock } = this.#engine;
+    const { held: _, ...record } = { ...save.record, key: to };
+    const { state } = record;
+    if (state.kind === "closed") {
+      order.leave(state.order, parentKey(from));
+      const place = order.take(parentKey(to), state.closedAt);
+      return { ...record, state: { ...state, order: place } };
+    }
+    const held = this.#engine.held.find(to);
+    if (held !== undefined && (state.kind === "open" || state.kind === "held"))
+      return { ...record, held };
+    if (state.kind !== "held") return record;
+    const closedAt = clock.now();
+    const place = order.take(parentKey(to), closedAt);
+    return {
+      ...record,
+      state: transition(state, { kind: "close", size: state.size, closedAt, order: place }),
+    };
   }
 
   #moveObject(

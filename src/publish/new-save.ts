@@ -3,6 +3,7 @@
 import {
   type Attributes,
   type Base,
+  type Held,
   type Ino,
   type Key,
   type SaveRecord,
@@ -26,7 +27,7 @@ export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) =
       readBase: (offset, length, signal) =>
         readBase(engine, save.record, { offset, length }, signal),
       onChange: (partNumber) => {
-        const upload = save.isNameless ? undefined : engine.slots.get(save.record.key)?.upload;
+        const upload = save.isNameless ? undefined : engine.slots.get(save.uploadKey)?.upload;
         upload?.attempts.get(toPartNumber(partNumber))?.abort.abort();
       },
       onFrozen: () => {
@@ -44,8 +45,9 @@ export function newRecord(of: {
   ino: Ino;
   attributes: Attributes;
   base: Base;
+  held?: Held | undefined;
 }): SaveRecord {
-  const { key, ino, attributes, base } = of;
+  const { key, ino, attributes, base, held } = of;
   return {
     id: newSaveId(),
     key,
@@ -54,6 +56,7 @@ export function newRecord(of: {
     attributes,
     size: 0,
     fsynced: false,
+    ...(held === undefined ? {} : { held }),
     state: { kind: "open" },
   };
 }

@@ -136,13 +136,18 @@ export class Publication {
     return (await this.#transfer.seal(save, only, signal))?.sha256;
   }
 
-  async #completeParts(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+  /** All parts, the first one last. */
+  async sendAll(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
     const [first, ...rest] = save.content.partNumbers();
     invariant(first !== undefined && rest.length > 0, "a multipart save has parts");
     await Promise.all(
       rest.map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)),
     );
     await this.#transfer.ensure(slot, save, first, signal);
+  }
+
+  async #completeParts(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+    await this.sendAll(slot, save, signal);
     const { upload } = slot;
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
     assertStillThere(slot, save);

@@ -7,8 +7,10 @@ import {
   type Attributes,
   type Base,
   type Etag,
+  type Held,
   type Ino,
   type Key,
+  nameOf,
   parentKey,
   type SaveId,
   type SaveRecord,
@@ -18,6 +20,8 @@ import { Driver } from "./driver.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
+import { holdSave, letExpire } from "./hold-save.ts";
+import { interruptSave } from "./interrupt-save.ts";
 import { Namespace } from "./namespace.ts";
 import { newRecord, newSave } from "./new-save.ts";
 import { act, type OperatorOrder } from "./operator.ts";
@@ -75,10 +79,15 @@ export class Publisher {
     ino: Ino;
     attributes: Attributes;
     origin: Origin;
+    /** The file was just created as a private one: with O_EXCL, for reading and writing, mode 0600. */
+    madePrivate?: boolean;
+    /** What the file will have, by its name after the rename, for an upload that begins before it is set. */
+    foresee?: (name: string) => Promise<Attributes | undefined>;
     reply?: ReplyRecord;
   }): Promise<Save | undefined> {
-    const { key, ino, attributes, origin, reply } = request;
+    const { key, ino, attributes, origin, madePrivate, foresee, reply } = request;
     const slot = this.#slotOf(key);
+    const held = this.#heldAt(slot, madePrivate);
     invariant(slot.open === undefined, `only one open save at ${key}`);
     const base: Base =
       origin.kind === "empty"
@@ -86,8 +95,10 @@ export class Publisher {
         : origin.kind === "save"
           ? origin.save.record.base
           : origin;
-    const record = newRecord({ key, ino, attributes, base });
+    const record = newRecord({ key, ino, attributes, base, held });
     const save = this.#newSave(record);
+    if (held?.final !== undefined && foresee !== undefined)
+      save.foreseen = foresee(nameOf(held.final));
     slot.open = save;
     this.#engine.saves.set(record.id, save);
     try {
@@ -126,6 +137,23 @@ export class Publisher {
     if (want?.kind === "copy") this.#engine.order.leave(want.order, parentKey(slot.key));
     if (superseded !== undefined) dropSave(this.#engine, superseded);
     this.#wakeAll(slot);
+  }
+
+  /** The close of a file under a held name: it waits for its rename. */
+  async hold(save: Save, options: CloseOptions): Promise<void> {
+    await holdSave(this.#engine, save, options);
+    this.#wakeAll(this.#slotOf(save.record.key));
+  }
+
+  /** See `Driver.sendHeld`. */
+  async sendHeld(save: Save, signal: AbortSignal): Promise<boolean> {
+    await save.content.freezeAll();
+    return this.#driver.sendHeld(save, signal);
+  }
+
+  /** Without a rename for a while after its last use it is interrupted. */
+  letExpire(held: Save, isUsed: () => boolean): void {
+    letExpire(this.#engine, held, { isUsed, end: () => this.interrupt(held) });
   }
 
   /** The store or the disk refused something: never published by itself, the next call on the file says why. */
@@ -168,30 +196,15 @@ export class Publisher {
 
   /** The lag rule for a save that is closed: resolves when nothing that was closed before it is overdue. */
   async withinLag(save: Save, signal: AbortSignal): Promise<void> {
-    await this.#engine.order.withinLag(orderOf(save), signal);
+    // What is held has no place yet: it comes after all that was closed so far.
+    const isHeld = save.record.state.kind === "held";
+    const place = isHeld ? Number.MAX_SAFE_INTEGER : orderOf(save);
+    await this.#engine.order.withinLag(place, signal);
   }
 
   /** Its writer died: kept, hidden, not published by itself. */
   async interrupt(save: Save): Promise<void> {
-    await save.content.freezeAll();
-    save.abandon.abort();
-    const slot = this.#slotOf(save.record.key);
-    save.record = save.after({
-      kind: "interrupt",
-      since: this.#engine.clock.now(),
-      size: save.content.size,
-    });
-    if (slot.open === save) slot.open = undefined;
-    slot.interrupted = save;
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }, ...partChanges(save)], {
-      sync: false,
-    });
-    this.#engine.log.warn(
-      { key: slot.key, save: save.record.id },
-      `The writer of ${slot.key} died: what it wrote is kept, not published; see 'kodomount uploads'`,
-    );
-    slot.changed.notify();
-    this.#driver.wake(slot);
+    for (const slot of await interruptSave(this.#engine, save)) this.#wakeAll(slot);
   }
 
   /** Nothing of it is wanted. An upload that has parts of it stays with the key. */
@@ -310,12 +323,14 @@ export class Publisher {
   ): Promise<boolean> {
     const { record, content } = save;
     const changes: Change[] = [{ put: "save", record }];
-    if (slot.interrupted !== undefined) {
-      changes.push(...dropChanges(slot.interrupted));
-      dropSave(this.#engine, slot.interrupted);
-      slot.interrupted = undefined;
-      if (slot.upload !== undefined) await this.#driver.transfer.doubt(slot.upload);
+    // Of a held name: what an interrupted one left under the name that this one will get.
+    const left = this.find(save.uploadKey) ?? slot;
+    if (left.interrupted !== undefined) {
+      changes.push(...dropChanges(left.interrupted));
+      dropSave(this.#engine, left.interrupted);
+      left.interrupted = undefined;
     }
+    if (left.upload !== undefined) await this.#driver.transfer.doubt(left.upload);
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
     await this.#engine.catalog.apply(changes, { sync: false });
     step("save.created");
@@ -333,6 +348,12 @@ export class Publisher {
     }
     if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;
     return true;
+  }
+
+  /** What was closed under a held name is not superseded by what is held: it was promised to be published. */
+  #heldAt({ key, closed }: Slot, madePrivate: boolean | undefined): Held | undefined {
+    if (closed === undefined) return this.#engine.held.find(key, madePrivate);
+    return closed.record.state.kind === "held" ? closed.record.held : undefined;
   }
 
   /** Its place in the order of closes, and everything a restart needs to go on from here. */

@@ -1,12 +1,13 @@
 // Start-up: the catalog's records become slots and saves again. There is no other recovery code: the drivers do the rest.
 
 import { groupBy, invariant, type Log } from "../base/mod.ts";
-import type { CatalogContents, PartRecord, UploadRecord } from "../catalog/mod.ts";
+import type { AckRecord, CatalogContents, PartRecord, UploadRecord } from "../catalog/mod.ts";
 import {
   META_SAVE,
   type PartContent,
   type PartNumber,
   parentKey,
+  partCount,
   partOfNumber,
   type SaveId,
   type SaveRecord,
@@ -16,6 +17,7 @@ import {
   transition,
 } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { enterInterrupted } from "./interrupt-save.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Save } from "./save.ts";
 import { Upload } from "./upload.ts";
@@ -39,6 +41,7 @@ export async function recover(
       record,
       parts: parts.get(record.id) ?? [],
       uploads: contents.uploads,
+      acks: contents.acks,
       trusted,
     });
   enterUploads(engine, publisher, contents);
@@ -66,47 +69,71 @@ async function enterSave(
     record: SaveRecord;
     parts: readonly PartRecord[];
     uploads: readonly UploadRecord[];
+    acks: readonly AckRecord[];
     trusted: boolean;
   },
 ): Promise<void> {
   const { record } = found;
   const wasOpen = record.state.kind === "open" || record.state.kind === "refused";
   const save = publisher.restore(record);
-  const slot = publisher.slotOf(record.key);
   const { size, parts } = await restoredParts(engine, found, wasOpen);
   save.content.restore(size, parts);
   const state = stateAfterStart(record, {
     size,
     since: engine.clock.now(),
-    trusted: found.trusted,
+    trusted: found.trusted || record.fsynced || isBacked(engine, found),
   });
-  if (state !== record.state) {
-    save.record = { ...record, size, state };
-    await engine.catalog.apply([{ put: "save", record: save.record }], { sync: !found.trusted });
+  if (state.kind === "interrupted") {
+    const { changes } = enterInterrupted(engine, save, { ...record, size, state });
+    if (state !== record.state) await engine.catalog.apply(changes, { sync: !found.trusted });
+    if (!wasOpen && record.state.kind !== "held")
+      lookForIt(engine, publisher, save, tokensOf(record, found.uploads));
+    return;
   }
-  if (!wasOpen && state.kind === "interrupted")
-    lookForIt(engine, publisher, save, tokensOf(record, found.uploads));
   enterState(engine, save);
-  if (save.record.state.kind === "interrupted") slot.interrupted = save;
-  else {
-    slot.closed = save;
-    slot.look = true;
-  }
+  const slot = publisher.slotOf(record.key);
+  slot.closed = save;
+  slot.look = true;
 }
 
-/** Nobody writes any more; and a close that had not returned before a loss of power may have lost its bytes. */
+/** Nobody writes, nor renames, any more; and a close that had not returned before a loss of power may have lost its bytes. */
 function stateAfterStart(
   record: SaveRecord,
   at: { size: number; since: number; trusted: boolean },
 ): SaveState {
   const { state } = record;
   const { size, since, trusted } = at;
-  if (state.kind === "open" || state.kind === "refused")
+  if (state.kind === "open" || state.kind === "refused" || state.kind === "held")
     return transition(state, { kind: "interrupt", since, size });
   const isClosed = state.kind === "closed" || state.kind === "completing";
-  if (isClosed && !trusted && !record.fsynced)
-    return transition(state, { kind: "distrust", since });
+  if (isClosed && !trusted) return transition(state, { kind: "distrust", since });
   return state;
+}
+
+/** The store has acknowledged all of it, as far as the catalog knows: nothing of it is needed from the disk. */
+function isBacked(
+  engine: Engine,
+  found: {
+    record: SaveRecord;
+    parts: readonly PartRecord[];
+    uploads: readonly UploadRecord[];
+    acks: readonly AckRecord[];
+  },
+): boolean {
+  const { record, parts } = found;
+  if (parts.length === 0 || parts.length !== partCount(engine.plan, record.size)) return false;
+  const ids = new Set(
+    found.uploads.filter(({ key }) => key === record.key).map(({ uploadId }) => uploadId),
+  );
+  const held = new Map(
+    found.acks.filter(({ uploadId }) => ids.has(uploadId)).map((ack) => [ack.partNumber, ack]),
+  );
+  return parts.every(
+    ({ partNumber, content }) =>
+      content.kind === "spill" &&
+      content.sha256 !== undefined &&
+      held.get(partNumber)?.sha256 === content.sha256,
+  );
 }
 
 /** What the object's metadata says if the save was published before the loss of power. */

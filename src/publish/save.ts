@@ -2,7 +2,13 @@
 
 import { KodomountError, newAbort } from "../base/mod.ts";
 import type { ObjectRecord } from "../catalog/mod.ts";
-import { type SaveEvent, type SaveRecord, transition } from "../model/mod.ts";
+import {
+  type Attributes,
+  type Key,
+  type SaveEvent,
+  type SaveRecord,
+  transition,
+} from "../model/mod.ts";
 import type { Content } from "./content.ts";
 
 export class Save {
@@ -19,6 +25,8 @@ export class Save {
   isNameless = false;
   /** The object that it has become, from the moment that the catalog is told so: what changes now is of the object. */
   made: ObjectRecord | undefined;
+  /** What its attributes will probably be when it is published, for an upload that begins before they are set. */
+  foreseen: Promise<Attributes | undefined> = Promise.resolve(undefined);
   /** Uploads with all its parts that the store would not complete. */
   refusedUploads = 0;
   /** Ends the waits for it: it was superseded or dropped. Parts on their way go on. */
@@ -27,6 +35,11 @@ export class Save {
   constructor(record: SaveRecord, content: Content) {
     this.record = record;
     this.content = content;
+  }
+
+  /** The key whose upload its parts go to. */
+  get uploadKey(): Key {
+    return this.record.held?.final ?? this.record.key;
   }
 
   /** The record after `event`; nothing is changed yet. */

@@ -11,9 +11,11 @@ export type CopyWant = Want & { readonly kind: "copy" };
 export class Slot {
   readonly key: Key;
   open: Save | undefined;
-  /** Closed, completing or parked. */
+  /** Closed, held, completing or parked. */
   closed: Save | undefined;
   interrupted: Save | undefined;
+  /** A save under a held name that will be renamed to this key: its parts go to this key's upload. */
+  guest: Save | undefined;
   upload: Upload | undefined;
   /** The upload that is being created, so that it is created once. */
   creating: Promise<Upload> | undefined;
@@ -56,6 +58,7 @@ export class Slot {
       this.open ||
       this.closed ||
       this.interrupted ||
+      this.guest ||
       this.want ||
       this.upload ||
       this.creating ||

@@ -26,21 +26,22 @@ export function listPending(engine: Engine): Pending[] {
   const pending: Pending[] = [];
   for (const slot of engine.slots.values()) {
     for (const save of [slot.closed, slot.open, slot.interrupted])
-      if (save !== undefined) pending.push(ofSave(slot, save));
+      if (save !== undefined) pending.push(ofSave(engine, slot, save));
     if (slot.want !== undefined) pending.push(ofWant(slot, slot.want));
   }
   return pending;
 }
 
-function ofSave(slot: Slot, save: Save): Pending {
+function ofSave(engine: Engine, slot: Slot, save: Save): Pending {
   const { state } = save.record;
+  const upload = engine.slots.get(save.uploadKey)?.upload;
   return {
     path: slot.key,
     save: save.record.id,
     state: state.kind,
     size: save.content.size,
     partsAcknowledged:
-      slot.upload === undefined ? 0 : Math.min(slot.upload.acks.size, save.content.partCount),
+      upload === undefined ? 0 : Math.min(upload.acks.size, save.content.partCount),
     partsTotal: save.content.partCount,
     since: "closedAt" in state ? state.closedAt : "since" in state ? state.since : undefined,
     promised: "closedAt" in state,

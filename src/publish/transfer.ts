@@ -196,14 +196,15 @@ export class Transfer {
 
   /** The save may have been moved or dropped while its upload was being created: then nobody would ever complete it. */
   async #forgetUnlessNeeded(slot: Slot, upload: Upload): Promise<void> {
-    if (slot.visible !== undefined || slot.interrupted !== undefined) return;
+    if (slot.visible ?? slot.interrupted ?? slot.guest) return;
     await this.forget(slot, upload, { abort: true });
   }
 
   async #create(slot: Slot, save: Save): Promise<Upload> {
     const { store, clock, plan, stop } = this.#engine;
     const token = newToken();
-    const metadata = toMetadata(save.record.attributes, token);
+    const attributes = (await save.foreseen) ?? save.record.attributes;
+    const metadata = toMetadata(attributes, token);
     // Not given up with the save: an upload whose id we have not heard could not be aborted.
     const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
     step("upload.created");
@@ -381,7 +382,7 @@ export class Transfer {
 
 /** A rename may have moved the save to another key, whose upload is another one. */
 function assertWanted(slot: Slot, save: Save, signal: AbortSignal): void {
-  if (signal.aborted || save.record.key !== slot.key)
+  if (signal.aborted || save.uploadKey !== slot.key)
     throw new KodomountError("Interrupted", "The save is not sent to this key any more");
 }
 

@@ -11,6 +11,7 @@ const size = fc.nat(1_000_000);
 
 const events: fc.Arbitrary<SaveEvent> = fc.oneof(
   fc.record({ kind: fc.constant("close"), size, closedAt: fc.nat(), order: fc.nat() }),
+  fc.record({ kind: fc.constant("hold"), size, since: fc.nat() }),
   fc.record({ kind: fc.constant("refuse"), why: code }),
   fc.record({ kind: fc.constant("interrupt"), since: fc.nat(), size }),
   fc.record({ kind: fc.constant("distrust"), since: fc.nat() }),

@@ -130,6 +130,7 @@ export class TestMount implements AsyncDisposable {
     pending: {
       path: string;
       state: string;
+      promised: boolean;
       partsAcknowledged: number;
       partsTotal: number;
       error?: string;

@@ -14,7 +14,7 @@ import {
   type Request,
 } from "../../src/fs/mod.ts";
 import { Loader } from "../../src/load/mod.ts";
-import { type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
+import { HeldNames, type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
 import { type Publisher, startPublisher } from "../../src/publish/mod.ts";
 import { Sender } from "../../src/send/mod.ts";
 import { Spill } from "../../src/spill/mod.ts";
@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly closeMode?: "commit" | "strict" | "local";
   readonly lagMs?: number;
   readonly spillLimit?: number;
+  readonly hold?: readonly string[];
+  readonly holdMs?: number;
   readonly listTtlMs?: number;
   /** How long a lookup may take. */
   readonly deadlineMs?: number;
@@ -165,6 +167,8 @@ export class World implements AsyncDisposable {
       plan: this.plan,
       lagMs,
       copySizeMax: PROVIDERS.kodo.copySizeMax,
+      held: new HeldNames(this.#options.hold),
+      holdMs: this.#options.holdMs ?? 60_000,
       onObjectChanged: (key, now) => {
         loader.note(key, now);
         filesystem?.objectChanged(key);
@@ -184,6 +188,7 @@ export class World implements AsyncDisposable {
       prefix: "",
       keySizeMax: 1024,
       threadGroup: async (pid) => pid,
+      foresee: async () => undefined,
     });
     filesystem.restoreReplies(started.replies);
     const running: Running = {

@@ -243,7 +243,7 @@ describe("unmount", () => {
     const { code, out, err } = await world.kodomount(["unmount", "mnt"]);
     expect(code).toBe(1);
     expect(out).toBe(
-      "Kept, not published, since its writer died: b (7 bytes); see 'kodomount uploads' after the next mount\n",
+      "Kept, not published, since its writer died or its temporary name was never changed: b (7 bytes); see 'kodomount uploads' after the next mount\n",
     );
     expect(err).toContain("kodomount: Not in the bucket: a: parked (QuotaExceeded)\n");
   });

@@ -41,6 +41,7 @@ describe("kodomount", () => {
     for (const option of [
       "close",
       "close-lag",
+      "hold",
       "state-dir",
       "spill-limit",
       "part-size",

@@ -55,6 +55,10 @@ describe("loadMountConfig", () => {
       "Cannot use '--close-lag' \"25h\": it can be at most 24h; '--close=local' has no bound",
     ],
     [
+      { flags: { ...KODO, hold: ["*"] } },
+      "'--hold' must be a pattern for names such as '*.tmp': received \"*\"",
+    ],
+    [
       { flags: { ...KODO, spillLimit: "10X" } },
       "Cannot use '--spill-limit' \"10X\": it must be a size such as 8M, 1.5G or 1048576",
     ],

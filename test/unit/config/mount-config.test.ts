@@ -23,6 +23,7 @@ describe("loadMountConfig", () => {
       ),
       closeMode: "commit",
       closeLagMs: 2000,
+      hold: [],
       spillLimit: undefined,
       partSize: 8 * 1024 ** 2,
       uploads: 16,
@@ -37,6 +38,7 @@ describe("loadMountConfig", () => {
     const flags: MountFlags = {
       close: "local",
       closeLag: "500ms",
+      hold: ["*.tmp", "*.part"],
       stateDir: "state",
       spillLimit: "1.5G",
       partSize: "16M",
@@ -62,6 +64,7 @@ describe("loadMountConfig", () => {
       stateDir: "/home/ann/state",
       closeMode: "local",
       closeLagMs: 500,
+      hold: ["*.tmp", "*.part"],
       spillLimit: 1.5 * 1024 ** 3,
       partSize: 16 * 1024 ** 2,
       uploads: 4,
@@ -75,10 +78,11 @@ describe("loadMountConfig", () => {
   it("takes the same options from fstab, and passes over those of mount(8)", () => {
     const options = [
       "rw,noauto,_netdev,nofail,user,noexec,nosuid,nodev,x-systemd.automount,x-systemd.mount-timeout=30,comment=hi",
-      "endpoint=https://s3.cn-east-1.qiniucs.com,close=strict,close_lag=1s,allow_other,part-size=4M,ro",
+      "endpoint=https://s3.cn-east-1.qiniucs.com,close=strict,close_lag=1s,allow_other,hold=*.tmp,hold=*.part,part-size=4M,ro",
     ];
     expect(load({ flags: { options } })).toMatchObject({
       closeMode: "strict",
+      hold: ["*.tmp", "*.part"],
       closeLagMs: 1000,
       allowOther: true,
       partSize: 4 * 1024 ** 2,

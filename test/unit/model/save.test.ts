@@ -9,6 +9,7 @@ const PROMISE = { size: 7, closedAt: 1000, order: 3 };
 const STATES = {
   open: { kind: "open" },
   refused: { kind: "refused", why: "NoSpace" },
+  held: { kind: "held", since: 400, size: 7 },
   closed: { kind: "closed", ...PROMISE },
   completing: { kind: "completing", ...PROMISE, token: "t" },
   parked: { kind: "parked", ...PROMISE, why: "AccessDenied" },
@@ -17,6 +18,7 @@ const STATES = {
 
 const EVENTS = {
   close: { kind: "close", size: 9, closedAt: 2000, order: 4 },
+  hold: { kind: "hold", size: 9, since: 450 },
   refuse: { kind: "refuse", why: "Io" },
   interrupt: { kind: "interrupt", since: 600, size: 8 },
   complete: { kind: "complete", token: "u" },
@@ -33,6 +35,7 @@ const INTERRUPTED_NOW: SaveState = { kind: "interrupted", since: 600, size: 8 };
 const TABLE: { [S in SaveState["kind"]]: { [E in SaveEvent["kind"]]?: SaveState } } = {
   open: {
     close: CLOSED_NOW,
+    hold: { kind: "held", since: 450, size: 9 },
     refuse: { kind: "refused", why: "Io" },
     interrupt: INTERRUPTED_NOW,
   },
@@ -42,6 +45,8 @@ const TABLE: { [S in SaveState["kind"]]: { [E in SaveEvent["kind"]]?: SaveState 
     refuse: STATES.refused,
     interrupt: INTERRUPTED_NOW,
   },
+  // Its rename closes it.
+  held: { close: CLOSED_NOW, interrupt: INTERRUPTED_NOW },
   closed: {
     distrust: { kind: "interrupted", since: 700, size: 7 },
     complete: { kind: "completing", ...PROMISE, token: "u" },
@@ -82,7 +87,7 @@ describe("transition()", () => {
   );
 
   test("every state and every event is in the table", () => {
-    expect(PAIRS).toHaveLength(6 * 8);
+    expect(PAIRS).toHaveLength(7 * 9);
   });
 
   test("leaves the state that it was given as it was", () => {
