@@ -86,8 +86,9 @@ async function phase(
   const failed = hung || code !== 0 || /verify: bad|err=\s*[1-9]/.test(output);
   say(`fio ${name}, ${how.join(" ")}: ${failed ? `FAILED: ${why(output)}` : "good"}`);
   if (failed) failures.set(name, `${how.join(" ")}: ${hung ? "hangs" : why(output)}`);
-  if (hung) await target.kill();
-  if (hung) await target.remount();
+  if (!hung) return;
+  await target.kill();
+  await target.remount();
 }
 
 function why(output: string): string {

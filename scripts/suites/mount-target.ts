@@ -48,9 +48,14 @@ export class MountTarget implements Target {
       },
       { timeoutMs: MOUNT_MS },
     );
-    // Answers for the first time: a mount that cannot reach its store says so here.
-    const { code, stderr } = await exec(["timeout", "-s", "KILL", "30", "ls", this.dir]);
-    if (code !== 0) throw new Error(`${this.name} does not answer: ${stderr}`);
+    // A mount that cannot reach its store is there for a moment.
+    if (!(await this.isAlive()))
+      throw new Error(`${this.name} does not answer: ${await this.#lastWords()}`);
+  }
+
+  async isAlive(): Promise<boolean> {
+    if (this.#child === undefined || hasEnded(this.#child)) return false;
+    return (await exec(["timeout", "-s", "KILL", "30", "ls", this.dir])).code === 0;
   }
 
   async remount(): Promise<void> {

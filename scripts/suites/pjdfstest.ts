@@ -104,7 +104,7 @@ function fullName(name: string): string {
 const OUTCOMES = { ok: "passed", FAILED: "failed", skipped: "skipped" } as const;
 
 /** Reads its report: a line a case, and indented below what it has to say about it. */
-export function parseCases(output: string): Case[] {
+function parseCases(output: string): Case[] {
   const cases: Case[] = [];
   let details: string[] = [];
   const flush = (): void => {

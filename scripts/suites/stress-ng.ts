@@ -4,6 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runLimited, say } from "./programs.ts";
 import { STRESSORS } from "./stressors.ts";
+import { surviving } from "./survive.ts";
 import { installDebian, versionOf } from "./tools.ts";
 import type { Case, Context, Suite } from "./types.ts";
 
@@ -27,7 +28,7 @@ async function run(context: Context): Promise<Case[]> {
   const cases: Case[] = [];
   for (const [name, options] of Object.entries(STRESSORS)) {
     if (context.only !== undefined && !name.includes(context.only)) continue;
-    const result = await runOne(context, name, options);
+    const result = await surviving(context, name, () => runOne(context, name, options));
     say(
       `stress-ng ${name}: ${result.outcome}${result.detail === undefined ? "" : `: ${result.detail}`}`,
     );
@@ -53,7 +54,6 @@ async function runOne(
   });
   if (hung) {
     await target.kill();
-    await target.remount();
     return { name, outcome: "failed", detail: `not done after ${TIME_LIMIT_MS / 60_000} minutes` };
   }
   await rm(dir, { recursive: true, force: true });

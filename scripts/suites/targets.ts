@@ -43,6 +43,7 @@ async function plainDir(dir: string): Promise<Target> {
     remount: async () => {
       await exec(["sh", "-c", "sync && echo 3 > /proc/sys/vm/drop_caches"]);
     },
+    isAlive: async () => true,
     kill: async () => undefined,
     [Symbol.asyncDispose]: async () => {
       for (const name of await readdir(dir))

@@ -34,6 +34,8 @@ export interface Target extends AsyncDisposable {
   readonly dir: string;
   /** Unmounts, waits until everything is in the store, mounts with nothing kept on this machine. */
   remount(): Promise<void>;
+  /** Whether it still answers. */
+  isAlive(): Promise<boolean>;
   /** Ends the mount under those who hang in it; the next `remount` makes a new one. */
   kill(): Promise<void>;
 }
