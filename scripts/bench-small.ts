@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sh, TestMount } from "../test/support/mount.ts";
@@ -76,6 +76,13 @@ async function makeArchive(base: string, name: string, inEach: number): Promise<
   return `${source}.tar`;
 }
 
+/** CPU seconds of a process and its threads so far. */
+async function cpuOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, "latin1");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 async function seconds(task: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await task();
@@ -98,16 +105,21 @@ async function measure(base: string, store: Store, row: Row): Promise<void> {
   } as const;
   await using mount = new TestMount(dir, endpoint, row.options);
   await mount.start();
+  const { pid } = await mount.status();
+  const cpuBefore = [await cpuOf(pid), await cpuOf(store.pid)] as const;
   const before = await store.requests();
   const target = join(mount.dir, row.name);
   await mkdir(target);
   const tar = await seconds(() => sh(`tar xf ${row.archive} -C ${target}`, {}, TAR_TIMEOUT_MS));
   const rest = await seconds(() => mount.command(["wait", mount.dir], {}, TAR_TIMEOUT_MS));
+  const cpu = (await cpuOf(pid)) - cpuBefore[0];
+  const storeCpu = (await cpuOf(store.pid)) - cpuBefore[1];
   const asked = (await store.requests()) - before;
   await mount.unmount();
   console.log(
     `  ${row.name.padEnd(20)} ${tar.toFixed(1)} s  ${((tar * 1000) / FILES).toFixed(2)} ms a file  in the bucket ${(tar + rest).toFixed(1)} s  ` +
-      `${(asked / FILES).toFixed(2)} requests a file  disk ${disk.toFixed(1)} s`,
+      `${(asked / FILES).toFixed(2)} requests a file  ` +
+      `CPU ms a file: mount ${((cpu * 1000) / FILES).toFixed(2)}, emulator ${((storeCpu * 1000) / FILES).toFixed(2)}  disk ${disk.toFixed(1)} s`,
   );
 }
 

@@ -10,6 +10,7 @@ import { Journal, type JournalStep } from "./journal.ts";
 import {
   ABORTS,
   ACKS,
+  DATA,
   OBJECTS,
   objectKey,
   PARTS,
@@ -25,6 +26,7 @@ import { Numbers } from "./numbers.ts";
 import {
   parseAbort,
   parseAck,
+  parseData,
   parseObject,
   parsePart,
   parseReply,
@@ -98,6 +100,7 @@ export class Catalog {
       return {
         saves: await this.#read(SAVES, (_, value) => parseSave(value)),
         parts: await this.#read(PARTS, (_, value) => parsePart(value)),
+        data: await this.#read(DATA, (_, value) => parseData(value)),
         uploads: await this.#read(UPLOADS, (_, value) => parseUpload(value)),
         acks: await this.#read(ACKS, (_, value) => parseAck(value)),
         wants: await this.#read(WANTS, (rest, value) => ({

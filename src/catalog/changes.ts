@@ -7,6 +7,7 @@ import {
   abortKey,
   ackKey,
   ackPrefix,
+  dataKey,
   objectKey,
   partKey,
   partPrefix,
@@ -18,6 +19,7 @@ import {
 import {
   parseAbort,
   parseAck,
+  parseData,
   parseObject,
   parsePart,
   parseReply,
@@ -59,6 +61,12 @@ function toPut(change: Put): JournalStep {
       const record = parsePart(change.record);
       return put(partKey(record.save, record.partNumber), record);
     }
+    case "data": {
+      const { bytes, ...rest } = change.record;
+      const record = { ...rest, base64: Buffer.from(bytes).toString("base64") };
+      parseData(record);
+      return put(dataKey(rest.save, rest.index), record);
+    }
     case "upload": {
       const record = parseUpload(change.record);
       return put(uploadKey(record.key, record.uploadId), record);
@@ -90,6 +98,8 @@ function toDeletions(change: Del): JournalStep[] {
       return [{ type: "del", key: partKey(change.save, change.partNumber) }];
     case "parts":
       return [{ type: "delNumbered", prefix: partPrefix(change.save) }];
+    case "data":
+      return [{ type: "del", key: dataKey(change.save, change.index) }];
     case "upload":
       return [
         { type: "del", key: uploadKey(change.key, change.uploadId) },

@@ -4,6 +4,7 @@ import type { Key, PartNumber, SaveId, UploadId } from "../model/mod.ts";
 
 export const SAVES = "s/";
 export const PARTS = "p/";
+export const DATA = "d/";
 export const UPLOADS = "u/";
 export const ACKS = "a/";
 export const WANTS = "n/";
@@ -29,6 +30,10 @@ export function partPrefix(save: SaveId): string {
 
 export function partKey(save: SaveId, partNumber: PartNumber): string {
   return partPrefix(save) + padded(partNumber);
+}
+
+export function dataKey(save: SaveId, index: number): string {
+  return `${DATA}${save}/${padded(index)}`;
 }
 
 /** No key of an object has a NUL in it. */
@@ -76,6 +81,6 @@ export function isNumberedBelow(key: string, prefix: string): boolean {
   return key.startsWith(prefix) && /^\d{5}$/.test(key.slice(prefix.length));
 }
 
-function padded(partNumber: PartNumber): string {
-  return String(partNumber).padStart(5, "0");
+function padded(number: number): string {
+  return String(number).padStart(5, "0");
 }

@@ -22,6 +22,7 @@ import {
 import { Fields } from "./fields.ts";
 import type {
   AckRecord,
+  DataRecord,
   Identity,
   ObjectRecord,
   PartRecord,
@@ -128,6 +129,21 @@ function parsePartContent(fields: Fields): PartRecord["content"] {
     size: fields.whole("size"),
     ...(fields.has("sha256") ? { sha256: toSha256(fields.text("sha256", SHA256)) } : {}),
   };
+}
+
+export function parseData(value: unknown): DataRecord {
+  const fields = new Fields("data", value);
+  const bytes = Buffer.from(fields.text("base64"), "base64");
+  const record = {
+    save: toSaveId(fields.text("save", SAVE_ID)),
+    index: fields.whole("index", 1),
+    rev: toRev(fields.whole("rev", 1)),
+    size: fields.whole("size"),
+    offset: fields.whole("offset"),
+    bytes,
+  };
+  if (record.offset + bytes.length > record.size) throw fields.unknown("size");
+  return record;
 }
 
 export function parseUpload(value: unknown): UploadRecord {

@@ -30,6 +30,19 @@ export interface PartRecord {
       };
 }
 
+/** `d/SAVE/N`: one write of a small file, whose bytes are not in the spill. Applied in order they give part 1. */
+export interface DataRecord {
+  readonly save: SaveId;
+  /** From 1. */
+  readonly index: number;
+  /** Of part 1, after this write. */
+  readonly rev: Rev;
+  /** Bytes that the part has after it: what was longer before is cut. */
+  readonly size: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 /** `u/KEY\0UPLOAD`: a multipart upload as we know it: evidence, which may vanish. */
 export interface UploadRecord {
   readonly key: Key;
@@ -81,6 +94,8 @@ export type Change =
   | { readonly del: "part"; readonly save: SaveId; readonly partNumber: PartNumber }
   /** All parts of a save. */
   | { readonly del: "parts"; readonly save: SaveId }
+  | { readonly put: "data"; readonly record: DataRecord }
+  | { readonly del: "data"; readonly save: SaveId; readonly index: number }
   | { readonly put: "upload"; readonly record: UploadRecord }
   /** The upload and all its acknowledgements. */
   | { readonly del: "upload"; readonly key: Key; readonly uploadId: UploadId }
@@ -99,6 +114,8 @@ export type Change =
 export interface CatalogContents {
   readonly saves: readonly SaveRecord[];
   readonly parts: readonly PartRecord[];
+  /** Of each save in the order of their indexes. */
+  readonly data: readonly DataRecord[];
   readonly uploads: readonly UploadRecord[];
   readonly acks: readonly AckRecord[];
   readonly wants: readonly { readonly key: Key; readonly want: Want }[];

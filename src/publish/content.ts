@@ -2,6 +2,7 @@
 // `part-files.ts` has the parts.
 
 import { invariant, KodomountError, Mutex, step } from "../base/mod.ts";
+import type { Change } from "../catalog/mod.ts";
 import {
   type Part,
   type PartContent,
@@ -71,6 +72,28 @@ export class Content {
     return this.#files.path(partNumber, rev);
   }
 
+  /** The bytes of a part of a small file, which has no file in the spill. */
+  bytesOf(partNumber: PartNumber): Buffer | undefined {
+    const content = this.part(partNumber);
+    return partNumber === 1 && "rev" in content ? this.#files.bytes.find(content.rev) : undefined;
+  }
+
+  /** Nothing of it is in the spill: it is small. */
+  get isInMemory(): boolean {
+    return this.#files.bytes.isInMemory;
+  }
+
+  /** From here on everything is in files of the spill. */
+  async useSpill(): Promise<void> {
+    using _ = await this.#mutex.acquire();
+    await this.#files.bytes.useSpill();
+  }
+
+  /** What the catalog has of its bytes is deleted with its records. */
+  dropChanges(): Change[] {
+    return this.#files.bytes.dropChanges();
+  }
+
   /** Parts that were frozen since this was asked last. */
   takeFrozen(): PartNumber[] {
     const fresh = [...this.#fresh];
@@ -79,14 +102,16 @@ export class Content {
   }
 
   /** Starts as the object underneath, of `size` bytes; nothing is fetched. */
-  startFromBase(size: number): void {
+  async startFromBase(size: number): Promise<void> {
     this.#size = size;
+    if (this.partCount > 1) await this.#files.bytes.useSpill();
     for (const partNumber of this.partNumbers()) this.#files.set(partNumber, BASE);
   }
 
   /** Starts as found on disk after a restart. Parts without a hash are hashed anew. */
   restore(size: number, parts: Iterable<readonly [PartNumber, PartContent]>): void {
     this.#size = size;
+    this.#files.bytes.restored();
     for (const [partNumber, content] of parts) this.#files.set(partNumber, content);
   }
 
@@ -106,7 +131,7 @@ export class Content {
   async free(): Promise<void> {
     using _ = await this.#mutex.acquire();
     this.#freed = true;
-    await this.#options.spill.removeSave(this.#options.save);
+    await this.#files.bytes.free();
   }
 
   /** Writes `data` at `offset`; waits for room in the spill and, in a part of the object underneath, for its bytes. */
@@ -156,6 +181,7 @@ export class Content {
   /** Freezes every part: from here on a write makes new revisions. */
   async freezeAll(): Promise<void> {
     using _ = await this.#mutex.acquire();
+    await this.#files.bytes.ensureRecorded();
     for (const partNumber of this.partNumbers())
       await this.#files.freeze(partNumber, this.extent(partNumber).size);
   }

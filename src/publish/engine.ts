@@ -12,6 +12,7 @@ import type { Nameless } from "./nameless.ts";
 import type { Order } from "./order.ts";
 import type { Pace } from "./pace.ts";
 import type { Save } from "./save.ts";
+import type { Room } from "./save-bytes.ts";
 import type { Slots } from "./slots.ts";
 
 /** What the engine is made of. */
@@ -42,6 +43,7 @@ export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly order: Order;
   readonly pace: Pace;
   readonly keep: Keep;
+  readonly room: Room;
   readonly slots: Slots;
   readonly saves: Map<SaveId, Save>;
   readonly aborts: Aborts;

@@ -9,6 +9,7 @@ import {
   type SaveRecord,
   toPartNumber,
 } from "../model/mod.ts";
+import type { Head } from "../spill/mod.ts";
 import { Content } from "./content.ts";
 import type { Engine } from "./engine.ts";
 import { newSaveId } from "./ids.ts";
@@ -24,6 +25,11 @@ export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) =
       save: record.id,
       plan: engine.plan,
       spill: engine.spill,
+      small: {
+        catalog: engine.catalog,
+        room: engine.room,
+        head: () => headOf(save.record),
+      },
       readBase: (offset, length, signal) =>
         readBase(engine, save.record, { offset, length }, signal),
       onChange: (partNumber) => {
@@ -37,6 +43,11 @@ export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) =
     }),
   );
   return save;
+}
+
+/** What salvage finds in the spill. */
+function headOf({ key, ino, attributes }: SaveRecord): Head {
+  return { key, ino, attributes };
 }
 
 /** Open and empty. */

@@ -8,10 +8,10 @@ import {
   type PartNumber,
   partSizeIn,
   type Rev,
-  type SaveId,
   toRev,
 } from "../model/mod.ts";
-import type { PartRef, Spill } from "../spill/mod.ts";
+import type { PartRef } from "../spill/mod.ts";
+import { SaveBytes, type SaveBytesOptions } from "./save-bytes.ts";
 
 type Written = PartContent & { readonly kind: "written" };
 
@@ -24,9 +24,7 @@ export type ReadBase = (
   signal?: AbortSignal,
 ) => Promise<Uint8Array>;
 
-export interface PartFilesOptions {
-  readonly save: SaveId;
-  readonly spill: Spill;
+export interface PartFilesOptions extends SaveBytesOptions {
   readonly readBase: ReadBase;
   /** A frozen or sealed part is about to change: what is being sent of it is out of date. */
   readonly onChange: (partNumber: PartNumber) => void;
@@ -34,6 +32,7 @@ export interface PartFilesOptions {
 
 export class PartFiles {
   readonly #options: PartFilesOptions;
+  readonly bytes: SaveBytes;
   /** INVARIANT: a part that is not in it is a hole. */
   readonly #parts = new Map<PartNumber, PartContent>();
   /** Spill files that have bytes no fsync has covered. */
@@ -42,6 +41,7 @@ export class PartFiles {
 
   constructor(options: PartFilesOptions) {
     this.#options = options;
+    this.bytes = new SaveBytes(options);
   }
 
   get(partNumber: PartNumber): PartContent {
@@ -58,7 +58,7 @@ export class PartFiles {
   }
 
   path(partNumber: PartNumber, rev: Rev): string {
-    return this.#options.spill.path(this.#ref(partNumber, rev));
+    return this.bytes.path(this.#ref(partNumber, rev));
   }
 
   /** Starts with what `other` has; its files are shared by hard links. All its parts must be frozen. */
@@ -68,7 +68,8 @@ export class PartFiles {
       if ("rev" in content) {
         const { rev } = content;
         const [from, to] = [other.#ref(partNumber, rev), this.#ref(partNumber, rev)];
-        await this.#options.spill.fork(from, to, "link");
+        await this.bytes.forkFrom(other.bytes, from, to);
+        if (other.bytes.isInMemory) this.#unsynced.set(partNumber, rev);
       }
       this.#parts.set(partNumber, content);
     }
@@ -82,7 +83,7 @@ export class PartFiles {
     within: number,
     data: Uint8Array,
   ): Promise<void> {
-    await this.#options.spill.write(this.#ref(partNumber, written.rev), within, data);
+    await this.bytes.write(this.#ref(partNumber, written.rev), within, data);
     this.#unsynced.set(partNumber, written.rev);
     const { filled } = written;
     const end = within + data.length;
@@ -92,7 +93,7 @@ export class PartFiles {
 
   /** Cuts the part to its first `size` bytes. */
   async cut(partNumber: PartNumber, written: Written, size: number): Promise<void> {
-    await this.#options.spill.setSize(this.#ref(partNumber, written.rev), size);
+    await this.bytes.setSize(this.#ref(partNumber, written.rev), size);
     const filled = Math.min(written.filled, size);
     this.#parts.set(partNumber, { ...written, filled });
   }
@@ -103,13 +104,13 @@ export class PartFiles {
     this.#options.onChange(partNumber);
     this.#parts.delete(partNumber);
     this.#unsynced.delete(partNumber);
-    if ("rev" in content) await this.#options.spill.remove(this.#ref(partNumber, content.rev));
+    if ("rev" in content) await this.bytes.remove(this.#ref(partNumber, content.rev));
   }
 
   /** What was written survives a loss of power. */
   async sync(): Promise<void> {
     const refs = [...this.#unsynced].map(([partNumber, rev]) => this.#ref(partNumber, rev));
-    await this.#options.spill.sync(this.#options.save, refs);
+    await this.bytes.sync(refs);
     for (const { partNumber, rev } of refs)
       if (this.#unsynced.get(partNumber) === rev) this.#unsynced.delete(partNumber);
   }
@@ -156,15 +157,11 @@ export class PartFiles {
     how: "link" | "copy",
   ): Promise<Written> {
     const rev = this.#nextRev();
-    await this.#options.spill.fork(
-      this.#ref(partNumber, content.rev),
-      this.#ref(partNumber, rev),
-      how,
-    );
+    await this.bytes.fork(this.#ref(partNumber, content.rev), this.#ref(partNumber, rev), how);
     // What a discarded save appended to the same file must not show up in a gap.
-    if (how === "link") await this.#options.spill.setSize(this.#ref(partNumber, rev), content.size);
+    if (how === "link") await this.bytes.setSize(this.#ref(partNumber, rev), content.size);
     this.#options.onChange(partNumber);
-    await this.#options.spill.remove(this.#ref(partNumber, content.rev));
+    await this.bytes.remove(this.#ref(partNumber, content.rev));
     this.#unsynced.set(partNumber, rev);
     const shared = how === "link" ? content.size : 0;
     const written = { kind: "written", rev, filled: content.size, shared } as const;
@@ -176,8 +173,8 @@ export class PartFiles {
   async #unshare(partNumber: PartNumber, content: Written): Promise<Written> {
     const written = { ...content, rev: this.#nextRev(), shared: 0 };
     const before = this.#ref(partNumber, content.rev);
-    await this.#options.spill.fork(before, this.#ref(partNumber, written.rev), "copy");
-    await this.#options.spill.remove(before);
+    await this.bytes.fork(before, this.#ref(partNumber, written.rev), "copy");
+    await this.bytes.remove(before);
     this.#unsynced.set(partNumber, written.rev);
     this.#parts.set(partNumber, written);
     return written;
@@ -194,7 +191,7 @@ export class PartFiles {
     await this.#startPart(signal);
     const bytes = await this.#options.readBase(part.offset, size, signal);
     const written = { ...this.#newFile(), filled: size };
-    await this.#options.spill.write(this.#ref(part.partNumber, written.rev), 0, bytes);
+    await this.bytes.write(this.#ref(part.partNumber, written.rev), 0, bytes);
     this.#unsynced.set(part.partNumber, written.rev);
     this.#parts.set(part.partNumber, written);
     return written;
@@ -202,7 +199,7 @@ export class PartFiles {
 
   async #startPart(signal?: AbortSignal): Promise<void> {
     const first = ![...this.#parts.values()].some((content) => "rev" in content);
-    await this.#options.spill.startPart(first, signal);
+    await this.bytes.startPart(first, signal);
   }
 
   /** Fills `into`, which is zeros, from the part's byte `within` on. */
@@ -217,7 +214,7 @@ export class PartFiles {
       case "written":
       case "frozen":
       case "sealed":
-        return this.#options.spill.read(this.#ref(part.partNumber, content.rev), within, into);
+        return this.bytes.read(this.#ref(part.partNumber, content.rev), within, into);
       default:
         return unreachable(content);
     }
@@ -235,7 +232,7 @@ export class PartFiles {
       case "written": {
         const rev = content.kind === "hole" ? this.#nextRev() : content.rev;
         if (content.kind === "hole" || content.filled < size) {
-          await this.#options.spill.setSize(this.#ref(partNumber, rev), size);
+          await this.bytes.setSize(this.#ref(partNumber, rev), size);
           this.#unsynced.set(partNumber, rev);
         }
         this.#parts.set(partNumber, { kind: "frozen", rev, size });

@@ -11,13 +11,14 @@ import {
   type Sha256,
   toMetadata,
   toPartNumber,
-  toSha256,
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
 import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
 import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import type { Save } from "./save.ts";
+import { dropChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
+import { isWorthKeeping, SHA256_OF_NOTHING, sealSmall } from "./small-save.ts";
 import type { Transfer } from "./transfer.ts";
 import { untilFree } from "./until-free.ts";
 import type { Upload } from "./upload.ts";
@@ -86,7 +87,8 @@ export class Publication {
     save: Save,
     head: ObjectHead | undefined,
   ): Promise<boolean> {
-    if (head === undefined || save.content.partCount === 0) return false;
+    const { partCount, isInMemory } = save.content;
+    if (head === undefined || partCount === 0 || isInMemory) return false;
     if ((await this.#engine.spill.listParts(save.record.id)).length > 0) return false;
     this.#engine.log.warn(
       { key: slot.key, save: save.record.id },
@@ -107,17 +109,20 @@ export class Publication {
     await untilFree(this.#engine, slot.key, signal);
     assertStillThere(slot, save);
     const token = save.record.id;
-    await this.#move(save, { kind: "complete", token });
+    // Not for the catalog: after a restart HEAD is asked before anything is sent again, also for what is only closed.
+    save.record = save.after({ kind: "complete", token });
     step("save.completing");
     const only = save.content.part(toPartNumber(1));
+    const bytes = save.content.bytesOf(toPartNumber(1));
     const path =
-      "rev" in only && save.content.size > 0
+      "rev" in only && save.content.size > 0 && bytes === undefined
         ? save.content.pathOf(toPartNumber(1), only.rev)
         : undefined;
     const { etag } = await this.#engine.sender.put(
       {
         key: slot.key,
         path,
+        bytes,
         size: save.content.size,
         sha256,
         metadata: toMetadata(save.record.attributes, token),
@@ -133,11 +138,14 @@ export class Publication {
     if (save.content.size === 0) return SHA256_OF_NOTHING;
     const only = toPartNumber(1);
     if (save.content.part(only).kind === "base") await save.content.materialize(only, signal);
-    return (await this.#transfer.seal(save, only, signal))?.sha256;
+    const bytes = save.content.bytesOf(only);
+    if (bytes === undefined) return (await this.#transfer.seal(save, only, signal))?.sha256;
+    return sealSmall(save.content, only, bytes);
   }
 
   /** All parts, the first one last. */
   async sendAll(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
+    await save.content.useSpill();
     const [first, ...rest] = save.content.partNumbers();
     invariant(first !== undefined && rest.length > 0, "a multipart save has parts");
     await Promise.all(
@@ -332,7 +340,7 @@ export class Publication {
     const { id } = save.record;
     const { upload } = slot;
     const completed = "token" in save.record.state ? save.record.state.token : undefined;
-    changes.push({ del: "save", id }, { del: "parts", save: id });
+    changes.push(...dropChanges(save));
     if (upload !== undefined) {
       slot.upload = undefined;
       const ending = [...upload.attempts.values()].map(({ done }) => done);
@@ -362,16 +370,6 @@ export class Publication {
     save.record = save.after(event);
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
-}
-
-/** SHA-256 of the empty string. */
-const SHA256_OF_NOTHING: Sha256 = toSha256(
-  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-);
-
-/** What was modified most likely is modified again, and then its bytes are here. */
-function isWorthKeeping({ content, isModification }: Save): boolean {
-  return isModification && content.partCount === 1;
 }
 
 /** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */

@@ -290,8 +290,7 @@ export class Publisher {
   }): Promise<Save> {
     const { base } = request;
     const save = this.#newSave(newRecord(request));
-    await this.#engine.spill.createSave(save.record.id, request);
-    if (base.kind === "object") save.content.startFromBase(base.size);
+    if (base.kind === "object") await save.content.startFromBase(base.size);
     save.isNameless = true;
     return save;
   }
@@ -334,16 +333,12 @@ export class Publisher {
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
     await this.#engine.catalog.apply(changes, { sync: false });
     step("save.created");
-    await this.#engine.spill.createSave(record.id, {
-      key: record.key,
-      ino: record.ino,
-      attributes: record.attributes,
-    });
     save.isModification = origin.kind !== "empty";
     if (origin.kind === "object") {
       const kept = this.#engine.keep.find(record.key, origin.etag);
       const isKept = kept !== undefined && (await content.startFrom(kept));
-      if (!isKept) content.startFromBase(origin.size);
+      if (isKept) this.#engine.keep.drop(record.key);
+      else await content.startFromBase(origin.size);
       await this.#engine.catalog.apply(partChanges(save), { sync: false });
     }
     if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;
@@ -368,11 +363,8 @@ export class Publisher {
       order: place,
     });
     save.record = { ...closed, fsynced: durable };
-    const changes: Change[] = [
-      { put: "save", record: save.record },
-      ...partChanges(save),
-      { del: "want", key: slot.key },
-    ];
+    const changes: Change[] = [{ put: "save", record: save.record }, ...partChanges(save)];
+    if (slot.want !== undefined) changes.push({ del: "want", key: slot.key });
     if (slot.closed !== undefined) changes.push(...dropChanges(slot.closed));
     return changes;
   }

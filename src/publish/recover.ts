@@ -20,6 +20,7 @@ import type { Engine } from "./engine.ts";
 import { enterInterrupted } from "./interrupt-save.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Save } from "./save.ts";
+import { toSpill } from "./to-spill.ts";
 import { Upload } from "./upload.ts";
 
 /** An upload that no save needs is kept this long for the next save of its key: less than the 7 days that Kodo keeps it. */
@@ -35,6 +36,7 @@ export async function recover(
   contents: CatalogContents,
   trusted: boolean,
 ): Promise<void> {
+  await toSpill(engine, contents);
   const parts = groupBy(contents.parts, (record) => record.save);
   for (const record of [...contents.saves].sort(byOrder))
     await enterSave(engine, publisher, {

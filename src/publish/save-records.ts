@@ -1,6 +1,7 @@
 // What the catalog is told of a save.
 
 import type { Change } from "../catalog/mod.ts";
+import { toPartNumber } from "../model/mod.ts";
 import type { Save } from "./save.ts";
 
 /** Records of all its parts, as they are. Holes have none. */
@@ -28,8 +29,9 @@ export function partChanges(save: Save): Change[] {
 /** Nothing of it is kept. */
 export function dropChanges(save: Save): Change[] {
   const { id } = save.record;
-  return [
-    { del: "save", id },
-    { del: "parts", save: id },
-  ];
+  // To look for its parts in the catalog costs as much as the rest: a small file has one at most.
+  const parts: Change = save.content.isInMemory
+    ? { del: "part", save: id, partNumber: toPartNumber(1) }
+    : { del: "parts", save: id };
+  return [{ del: "save", id }, parts, ...save.content.dropChanges()];
 }

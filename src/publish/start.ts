@@ -10,6 +10,7 @@ import { Order } from "./order.ts";
 import { Pace } from "./pace.ts";
 import { Publisher } from "./publisher.ts";
 import { recover } from "./recover.ts";
+import { Room } from "./save-bytes.ts";
 import { Slots } from "./slots.ts";
 
 export interface Started {
@@ -18,6 +19,9 @@ export interface Started {
   readonly replies: readonly ReplyRecord[];
   stop(): Promise<void>;
 }
+
+/** What small files that are pending may hold in memory; more go to the spill. */
+const SMALL_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
 export async function startPublisher(options: PublisherOptions): Promise<Started> {
@@ -28,6 +32,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
     order: new Order(options.clock, lagMs),
     pace: new Pace(options.clock, lagMs),
     keep: new Keep(options.clock, options.background, options.spill.usage().limit),
+    room: new Room(SMALL_BYTES_MAX),
     slots: new Slots(),
     saves: new Map(),
     stop: stopping.signal,

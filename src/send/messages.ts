@@ -23,8 +23,10 @@ export interface PartTask {
 export interface PutTask {
   readonly kind: "put";
   readonly key: Key;
-  /** undefined: an empty object. */
+  /** undefined: an empty object, unless there are `bytes`. */
   readonly path: string | undefined;
+  /** The content of a small object that has no file. */
+  readonly bytes?: Uint8Array | undefined;
   readonly size: number;
   readonly sha256: Sha256;
   readonly metadata: Record<string, string>;

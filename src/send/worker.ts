@@ -66,12 +66,18 @@ async function valueOf(task: Task, signal: AbortSignal): Promise<string> {
 }
 
 function send(task: Exclude<Task, HashTask>, signal: AbortSignal): Promise<{ etag: string }> {
-  const { key, path, size, sha256 } = task;
-  const body: Body =
-    path === undefined ? { kind: "bytes", bytes: new Uint8Array(0) } : { kind: "file", path, size };
+  const { key, sha256 } = task;
+  const body = bodyOf(task);
   if (task.kind === "put") return store.put({ key, body, sha256, metadata: task.metadata }, signal);
   const { uploadId, partNumber } = task;
   return store.uploadPart({ key, uploadId, partNumber, body, sha256 }, signal);
+}
+
+function bodyOf(task: Exclude<Task, HashTask>): Body {
+  const { path, size } = task;
+  if (path !== undefined) return { kind: "file", path, size };
+  const bytes = task.kind === "put" ? task.bytes : undefined;
+  return { kind: "bytes", bytes: bytes ?? new Uint8Array(0) };
 }
 
 function fileError(error: unknown): KodomountError {

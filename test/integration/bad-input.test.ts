@@ -78,7 +78,7 @@ describe("local state", () => {
       fault: { kind: "status", status: 503, code: "SlowDown" },
       count: 1_000_000,
     });
-    await files.save("a", randomContent(1000));
+    await files.save("a", randomContent(100_000));
     // It is hashed in the background after the close; what rots later is noticed.
     await expect
       .poll(async () => (await running.catalog.contents()).parts[0]?.content, { timeout: 10_000 })

@@ -125,7 +125,7 @@ describe("a loss of power", () => {
     const closing = files.close(handle, interrupt.signal).catch(() => undefined);
     await expect
       .poll(() => running.publisher.pending().map(({ state }) => state))
-      .toEqual(["closed", "closed"]);
+      .toEqual(["completing", "closed"]);
     const copied = world.startAfterPowerLoss(running);
     interrupt.abort();
     await closing;

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { silentLog } from "../../src/base/mod.ts";
+import type { DataRecord } from "../../src/catalog/mod.ts";
 import { type PartPlan, toSaveId } from "../../src/model/mod.ts";
 import { Content } from "../../src/publish/mod.ts";
-import { Spill } from "../../src/spill/mod.ts";
+import { Room, type SmallOptions } from "../../src/publish/save-bytes.ts";
+import { joined } from "../../src/publish/to-spill.ts";
+import { type Head, Spill } from "../../src/spill/mod.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Parts of 64 and 128 bytes: a small file has many. */
@@ -15,6 +18,11 @@ const PLAN: PartPlan = {
     { count: 4, size: 64 },
     { count: 1000, size: 128 },
   ],
+};
+const HEAD: Head = {
+  key: "k",
+  ino: 2,
+  attributes: { mode: 0o100644, uid: 0, gid: 0, mtimeMs: 0 },
 };
 const BASE = Buffer.from(Array.from({ length: 300 }, (_, index) => (index * 7 + 1) & 0xff));
 
@@ -33,8 +41,31 @@ const op = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "fork" as const }) },
 );
 
-function newContent(spill: Spill, id: string): Content {
+/** What the catalog would have of small content: enough of it to replay the writes. */
+class Recorded {
+  readonly pieces = new Map<number, DataRecord>();
+  readonly head = (): Head => HEAD;
+  readonly room = new Room(1 << 20);
+
+  get catalog(): SmallOptions["catalog"] {
+    return {
+      apply: async (changes) => {
+        for (const change of changes) {
+          if ("put" in change && change.put === "data")
+            this.pieces.set(change.record.index, {
+              ...change.record,
+              bytes: Buffer.from(change.record.bytes),
+            });
+          if ("del" in change && change.del === "data") this.pieces.delete(change.index);
+        }
+      },
+    };
+  }
+}
+
+function newContent(spill: Spill, id: string, small: SmallOptions | undefined): Content {
   return new Content({
+    small,
     save: toSaveId(id),
     plan: PLAN,
     spill,
@@ -50,8 +81,9 @@ test("Content reads back what was written, over holes, the object underneath, fr
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
+      fc.boolean(),
       fc.array(op, { minLength: 1, maxLength: 25 }),
-      async (onBase, ops) => {
+      async (isSmall, onBase, ops) => {
         runs += 1;
         const spill = await Spill.open({
           dir: join(temp.path, String(runs)),
@@ -60,19 +92,16 @@ test("Content reads back what was written, over holes, the object underneath, fr
           canFree: () => false,
         });
         let forks = 0;
-        const head = {
-          key: "k",
-          ino: 2,
-          attributes: { mode: 0o100644, uid: 0, gid: 0, mtimeMs: 0 },
-        };
+        let recorded = new Recorded();
         const begin = async (): Promise<Content> => {
           const id = forks.toString(16).padStart(16, "0");
-          await spill.createSave(toSaveId(id), head);
+          if (!isSmall) await spill.createSave(toSaveId(id), HEAD);
           forks += 1;
-          return newContent(spill, id);
+          recorded = new Recorded();
+          return newContent(spill, id, isSmall ? recorded : undefined);
         };
         let content = await begin();
-        if (onBase) content.startFromBase(BASE.length);
+        if (onBase) await content.startFromBase(BASE.length);
         let model = onBase ? Buffer.from(BASE) : Buffer.alloc(0);
         const earlier: { content: Content; model: Buffer }[] = [];
         for (const step of ops) {
@@ -103,6 +132,11 @@ test("Content reads back what was written, over holes, the object underneath, fr
           content.checkInvariants();
           expect(content.size).toBe(model.length);
           expect(Buffer.from((await content.read(0, model.length)) ?? []).equals(model)).toBe(true);
+        }
+        // What a start would find of it in the catalog.
+        if (content.isInMemory && recorded.pieces.size > 0) {
+          const replayed = joined([...recorded.pieces.values()]);
+          expect(replayed.equals(model.subarray(0, replayed.length))).toBe(true);
         }
         // What was closed before must not have changed by what was written on top of it.
         for (const old of earlier)

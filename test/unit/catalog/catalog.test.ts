@@ -26,6 +26,7 @@ describe("Catalog.contents", () => {
     expect(await catalog.contents()).toEqual({
       saves: [SAVE_RECORD],
       parts: [record("part")],
+      data: [record("data")],
       uploads: [record("upload")],
       acks: [record("ack")],
       wants: PUTS.flatMap((put) => (put.put === "want" ? [{ key: put.key, want: put.want }] : [])),

@@ -51,6 +51,17 @@ export const PUTS: readonly Extract<Change, { put: string }>[] = [
     },
   },
   {
+    put: "data",
+    record: {
+      save: SAVE,
+      index: 1,
+      rev: toRev(1),
+      size: 5,
+      offset: 0,
+      bytes: Buffer.from("small"),
+    },
+  },
+  {
     put: "upload",
     record: {
       key: KEY,
