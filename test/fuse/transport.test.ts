@@ -203,6 +203,17 @@ describe.skipIf(CANNOT_MOUNT !== undefined)("other users", () => {
     expect(await mode()).toBe("777 0\n");
   });
 
+  it("S6.6 writing does not ask for an attribute each time, neither root's nor theirs", async () => {
+    await server.sh("chmod 755 ..");
+    await server.start({ allowOther: true });
+    await server.sh("mkdir -m 777 open");
+    const write = "dd if=/dev/zero bs=100 count=200 status=none";
+    await server.sh(`${write} of=open/0 && ${AS_USER} ${write} of=open/1000`);
+    expect(await server.sh("stat -c %s open/0 open/1000")).toBe("20000\n20000\n");
+    const asked = server.all("getxattr").map(({ name }) => name);
+    expect(asked.length).toBeLessThanOrEqual(4);
+  });
+
   it("are kept out without it", async () => {
     await server.sh("chmod 755 ..");
     await server.start();

@@ -9,6 +9,7 @@ import { drained, type Running, request, World } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
 const NAMES = ["a", "b", "c"] as const;
+const MARK = Buffer.from("user.mark");
 const seed = process.env["KODOMOUNT_SEED"];
 
 type Op =
@@ -27,12 +28,14 @@ type Op =
     }
   | { readonly kind: "truncate"; readonly name: string; readonly size: number }
   | { readonly kind: "rename"; readonly name: string; readonly to: string }
+  | { readonly kind: "mark"; readonly name: string; readonly mode: number }
   | { readonly kind: "unlink" | "read"; readonly name: string }
   | { readonly kind: "restart" };
 
 const name = fc.constantFrom(...NAMES);
 const size = fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 3 * MIB }));
 const fill = fc.integer({ min: 1, max: 255 });
+const mode = fc.integer({ min: 0, max: 0o777 });
 const op: fc.Arbitrary<Op> = fc.oneof(
   {
     weight: 4,
@@ -53,6 +56,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constantFrom("unlink" as const, "read" as const), name }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("mark" as const), name, mode }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
 );
 
@@ -67,6 +71,8 @@ class Subject {
   files: Driver;
   running: Running;
   readonly model = new Map<string, Buffer>();
+  /** Modes that were set, and noted in an extended attribute. */
+  readonly modes = new Map<string, number>();
   readonly world: World;
 
   constructor(world: World, running: Running) {
@@ -113,12 +119,16 @@ class Subject {
         );
         this.model.delete(step.name);
         this.model.set(step.to, before);
-        return;
+        return this.moveMode(step.name, step.to);
       case "unlink":
         if (before === undefined) return expectCode(this.files.unlink(step.name), "NotFound");
         await this.goingOn(step.name, () => this.files.unlink(step.name));
         this.model.delete(step.name);
+        this.modes.delete(step.name);
         return;
+      case "mark":
+        if (before === undefined) return expectCode(this.files.stat(step.name), "NotFound");
+        return this.mark(step.name, step.mode);
       case "read":
         if (before === undefined) return expectCode(this.files.read(step.name), "NotFound");
         expect((await this.files.read(step.name)).equals(before)).toBe(true);
@@ -137,6 +147,33 @@ class Subject {
     before?.copy(after);
     bytes.copy(after, at);
     this.model.set(file, after);
+  }
+
+  async mark(file: string, mode: number): Promise<void> {
+    const { filesystem } = this.running;
+    const ino = await this.files.ino(file);
+    await filesystem.setattr(request(), ino, { mode });
+    await filesystem.setxattr(request(), ino, MARK, {
+      bytes: Buffer.from([mode % 256]),
+      mode: "set",
+    });
+    this.modes.set(file, mode);
+  }
+
+  moveMode(from: string, to: string): void {
+    const mode = this.modes.get(from);
+    this.modes.delete(from);
+    this.modes.delete(to);
+    if (mode !== undefined) this.modes.set(to, mode);
+  }
+
+  async checkMode(file: string): Promise<void> {
+    const { filesystem } = this.running;
+    const mode = this.modes.get(file);
+    expect((await this.files.stat(file)).mode & 0o777).toBe(mode ?? 0o644);
+    const value = filesystem.getxattr(request(), await this.files.ino(file), MARK);
+    if (mode === undefined) return expectCode(value, "NoAttribute");
+    expect([...(await value)]).toEqual([mode % 256]);
   }
 
   /** Who has `file` open while its name goes reads on what was there. */
@@ -162,6 +199,7 @@ class Subject {
     expect(await this.files.list("")).toEqual([...this.model.keys()].sort());
     for (const [file, bytes] of this.model) {
       expect((await this.files.stat(file)).size).toBe(bytes.length);
+      await this.checkMode(file);
       expect((await this.files.read(file)).equals(bytes)).toBe(true);
     }
   }

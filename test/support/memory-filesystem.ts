@@ -54,6 +54,7 @@ export interface MemoryOptions {
   readonly onFlush?: (name: string, closing: Closing, request: Request) => Promise<void>;
   readonly onWrite?: (name: string, request: Request, length: number) => Promise<void>;
   readonly onRelease?: (name: string) => void;
+  readonly onGetxattr?: (name: string) => void;
   readonly cache?: Opened["cache"];
 }
 
@@ -102,7 +103,8 @@ export class MemoryFilesystem implements Filesystem {
     throw new KodomountError("NotSupported", "No extended attributes here");
   }
 
-  async getxattr(): Promise<Uint8Array> {
+  async getxattr(_request: Request, _ino: Ino, name: Uint8Array): Promise<Uint8Array> {
+    this.#options.onGetxattr?.(text(name));
     throw new KodomountError("NotSupported", "No extended attributes here");
   }
 

@@ -15,6 +15,7 @@ export type Told =
   | { kind: "flush"; name: string; pid: number; closing: Closing }
   | { kind: "write"; name: string; length: number }
   | { kind: "release"; name: string }
+  | { kind: "getxattr"; name: string }
   | { kind: "log"; level: string; message: string }
   | { kind: "unmounted" }
   | { kind: "closed"; openHandles: number; cpuMs: number };
@@ -59,6 +60,7 @@ async function run(dir: string, options: { sink?: boolean; allowOther?: boolean 
     onFlush,
     onWrite,
     onRelease: (name) => tell({ kind: "release", name }),
+    onGetxattr: (name) => tell({ kind: "getxattr", name }),
   });
   const mount = await mountFuse({
     filesystem,
