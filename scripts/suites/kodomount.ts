@@ -45,6 +45,7 @@ async function version(): Promise<string> {
   const parsed = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     version: string;
   };
-  const { code, stdout } = await exec(["git", "rev-parse", "--short", "HEAD"]);
-  return `kodomount ${parsed.version}${code === 0 ? ` (${stdout})` : ""}`;
+  const { stdout } = await exec(["git", "rev-parse", "--short", "HEAD"]);
+  const commit = process.env["KODOMOUNT_COMMIT"] ?? stdout;
+  return `kodomount ${parsed.version}${commit === "" ? "" : ` (${commit})`}`;
 }

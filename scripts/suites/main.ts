@@ -142,6 +142,6 @@ async function report(result: SuiteResult, order: Order): Promise<void> {
   const all = order.suites.length > 1;
   const file = all ? join(order.out, `${result.target}-${result.suite}.json`) : order.out;
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(result, null, 1)}\n`);
+  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
   say(`written: ${file}`);
 }

@@ -11,7 +11,7 @@ import { end, MAIN, until } from "../stage.ts";
 export const STORE_NAMES = ["emulator", "rgw"] as const;
 export type StoreName = (typeof STORE_NAMES)[number];
 
-/** The product under test; another build than dist/ by KODOMOUNT_MAIN. */
+/** The product under test; another build than dist/ by KODOMOUNT_MAIN, and its commit by KODOMOUNT_COMMIT. */
 export const PRODUCT: string = process.env["KODOMOUNT_MAIN"] ?? MAIN;
 
 export interface SuiteStore extends AsyncDisposable {
