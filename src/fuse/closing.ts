@@ -44,7 +44,7 @@ export interface ProcessStatus {
   readonly uid: number;
   readonly isInExit: boolean;
   readonly threadCount: number;
-  /** Signals pending for the whole process. */
+  /** Signals pending for the thread or its process. */
   readonly pending: bigint;
   readonly capabilities: bigint;
 }
@@ -80,6 +80,12 @@ export async function threadGroupOf(pid: number): Promise<number | undefined> {
   return (await findStatus(pid))?.tgid;
 }
 
+/** Whether thread `pid` has got a signal that ends programs; true when /proc does not tell: nobody shall wait in vain. */
+export async function isEnding(pid: number): Promise<boolean> {
+  const status = await findStatus(pid);
+  return status === undefined || (status.pending & KILLING_SIGNALS) !== 0n;
+}
+
 /** The fields of /proc/PID/status that matter here. */
 export function parseStatus(text: string): ProcessStatus | undefined {
   const field = (name: string): string | undefined =>
@@ -91,7 +97,7 @@ export function parseStatus(text: string): ProcessStatus | undefined {
     uid: Number(field("Uid")),
     isInExit: field("VmSize") === undefined,
     threadCount: Number(field("Threads") ?? 1),
-    pending: BigInt(`0x${field("ShdPnd") ?? 0}`),
+    pending: BigInt(`0x${field("ShdPnd") ?? 0}`) | BigInt(`0x${field("SigPnd") ?? 0}`),
     capabilities: BigInt(`0x${field("CapEff") ?? 0}`),
   };
 }

@@ -49,6 +49,8 @@ export interface Context {
   readonly filesystem: Filesystem;
   /** What is known of thread `pid`, which closes the file `ino`. */
   findClosing(pid: number, ino: Ino): Promise<Closing>;
+  /** Whether a signal that ends programs is pending for thread `pid`. */
+  isEnding(pid: number): Promise<boolean>;
 }
 
 export interface Call {

@@ -4,7 +4,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { type Background, KodomountError, type Log } from "../base/mod.ts";
 import type { Filesystem } from "../fs/mod.ts";
-import { findClosing } from "./closing.ts";
+import { findClosing, isEnding } from "./closing.ts";
 import { runCommand } from "./command.ts";
 import { Device } from "./device.ts";
 import type { Negotiated } from "./init.ts";
@@ -57,6 +57,7 @@ export async function mountFuse(options: MountOptions): Promise<FuseMount> {
   const context = {
     filesystem,
     findClosing: (pid: number, ino: number) => findClosing(pid, { ino, device: mounted }),
+    isEnding,
   };
   const session = new Session({ device, context, log, background });
   const { closed } = session;

@@ -4,11 +4,13 @@
 import { constants } from "node:os";
 import {
   type Background,
+  type Clock,
   codeOf,
   describe,
   invariant,
   KodomountError,
   type Log,
+  systemClock,
   toError,
 } from "../base/mod.ts";
 import { errnoFor } from "../fs/mod.ts";
@@ -17,6 +19,7 @@ import { decodeBatchForget, decodeForget, decodeInterrupt, decodeWriteFlags } fr
 import type { Device } from "./device.ts";
 import { type Answer, type Context, findOperation } from "./dispatch.ts";
 import { decodeInit, encodeInit, type Negotiated, negotiate } from "./init.ts";
+import { endWhenMeant, type Running } from "./interrupts.ts";
 import { Opcode, WRITE_CACHE } from "./layout.ts";
 import { type Header, isResent, type Message, originalUnique, parseMessage } from "./message.ts";
 
@@ -32,6 +35,7 @@ export interface SessionOptions {
   readonly log: Log;
   readonly background: Background;
   readonly buffers?: Buffers;
+  readonly clock?: Clock;
 }
 
 export class Session {
@@ -42,7 +46,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #buffers: Buffers;
   /** Requests in progress, by their number without the resend bit. */
-  readonly #running = new Map<bigint, AbortController>();
+  readonly #running = new Map<bigint, Running>();
   /** Writes whose bytes were dropped for want of a buffer, oldest first: number without the resend bit to number. */
   readonly #starved = new Map<bigint, bigint>();
   #settleInit: { resolve(agreed: Negotiated): void; reject(error: Error): void } | undefined;
@@ -67,7 +71,7 @@ export class Session {
     } finally {
       this.#settleInit?.reject(new KodomountError("Io", "Unmounted before it was mounted"));
       // Their callers are gone. The device is closed last: a late reply must not reach another file of the same number.
-      for (const controller of this.#running.values()) controller.abort();
+      for (const { controller } of this.#running.values()) controller.abort();
       if (this.#running.size > 0)
         await new Promise<void>((resolve) => {
           this.#idle = resolve;
@@ -155,10 +159,14 @@ export class Session {
   /** The caller of request `victim` has got a signal. An INTERRUPT itself is not answered, unless it is to come again. */
   #interrupt(header: Header, victim: bigint): void {
     if (this.#retryStarved(victim)) return;
-    const controller = this.#running.get(victim);
+    const running = this.#running.get(victim);
     // Done already, and then this reply finds nobody; or read by the other reader and not yet taken in.
-    if (controller === undefined) this.#options.device.reply(header.unique, errno.EAGAIN);
-    else controller.abort();
+    if (running === undefined) return this.#options.device.reply(header.unique, errno.EAGAIN);
+    const { background, context, clock = systemClock } = this.#options;
+    const isRunning = (): boolean => this.#running.get(victim) === running;
+    background.run("An interrupted FUSE request", () =>
+      endWhenMeant(running, { isEnding: context.isEnding, isRunning, clock }),
+    );
   }
 
   #retryStarved(key: bigint): boolean {
@@ -170,13 +178,14 @@ export class Session {
   }
 
   #start(message: Message, after: () => void = () => {}): void {
-    const key = originalUnique(message.header.unique);
+    const { opcode, pid, unique } = message.header;
+    const key = originalUnique(unique);
     const controller = new AbortController();
-    this.#running.set(key, controller);
+    this.#running.set(key, { controller, opcode, pid });
     this.#options.background.run("A FUSE request", async () => {
       const answer = await this.#answer(message, controller.signal);
       this.#running.delete(key);
-      this.#options.device.reply(message.header.unique, answer);
+      this.#options.device.reply(unique, answer);
       after();
       if (this.#running.size === 0) this.#idle?.();
     });

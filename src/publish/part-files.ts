@@ -162,10 +162,14 @@ export class PartFiles {
     if (how === "link") await this.bytes.setSize(this.#ref(partNumber, rev), content.size);
     this.#options.onChange(partNumber);
     await this.bytes.remove(this.#ref(partNumber, content.rev));
+    if (how === "link") await this.#options.spill.setSize(this.#ref(partNumber, rev), content.size);
     this.#unsynced.set(partNumber, rev);
     const shared = how === "link" ? content.size : 0;
     const written = { kind: "written", rev, filled: content.size, shared } as const;
+    // Before the old file goes: who sends a part looks here at any moment, and must not find it under a file that is gone.
     this.#parts.set(partNumber, written);
+    this.#options.onChange(partNumber);
+    await this.#options.spill.remove(this.#ref(partNumber, content.rev));
     return written;
   }
 

@@ -206,6 +206,36 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
     expect(await sha(join(mount.dir, "model.pt"))).toBe(await sha(join(temp.path, "src/model.pt")));
   });
 
+  test("S4.5 a signal that ends no program fails no call", async () => {
+    // By libc itself: Python would try again.
+    const program = `
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.siginterrupt(signal.SIGALRM, False)
+signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+d = sys.argv[1].encode()
+def call(name, *args):
+    result = getattr(libc, name)(*args)
+    assert result >= 0, (name, os.strerror(ctypes.get_errno()))
+    return result
+for i in range(40):
+    a, b = d + b"/a%d" % i, d + b"/b%d" % i
+    fd = call("open", a, os.O_CREAT | os.O_WRONLY, 0o644)
+    call("write", fd, b"x", 1)
+    call("close", fd)
+    call("rename", a, b)
+    if i % 2: call("unlink", b)
+signal.setitimer(signal.ITIMER_REAL, 0)
+`;
+    await mkdir(join(temp.path, "src"));
+    await writeFile(join(temp.path, "src/s.py"), program);
+    const { code, stderr } = await run("python3", [join(temp.path, "src/s.py"), mount.dir]);
+    expect(stderr + code).toBe("0");
+    await again();
+    expect((await sh("ls $DIR | wc -l", env())).trim()).toBe("20");
+  });
+
   test("S1.3 names and kinds of files that cannot be: too long, not UTF-8, devices, hard links", async () => {
     const long = "x".repeat(256);
     expect((await run("bash", ["-c", `echo a > $DIR/${long}`], { env: env() })).stderr).toContain(

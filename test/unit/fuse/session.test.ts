@@ -65,11 +65,16 @@ class PlayedDevice {
   }
 }
 
-function start(options: MemoryOptions = {}, buffers: Buffers = new Buffers()) {
+/** @param isEnding what /proc says of callers that have got a signal. */
+function start(
+  options: MemoryOptions = {},
+  buffers: Buffers = new Buffers(),
+  isEnding: () => boolean = () => true,
+) {
   const device = new PlayedDevice();
   const filesystem = new MemoryFilesystem(options);
   const findClosing = async () => ({ end: "live", tgid: 1, heldElsewhere: false }) as const;
-  const context = { filesystem, findClosing };
+  const context = { filesystem, findClosing, isEnding: async () => isEnding() };
   const background = new Background(silentLog);
   const session = new Session({ device, context, log: silentLog, background, buffers });
   return { device, filesystem, session };
@@ -145,6 +150,23 @@ describe("Session", () => {
     device.send(Opcode.INTERRUPT, 9n, interrupt(RESENT | 8n), 0n);
     expect(await device.answerTo(RESENT | 8n)).toBe(errno.EINTR);
     expect(device.replies.map(({ unique }) => unique)).not.toContain(9n);
+  });
+
+  it("goes on after a signal that ends no program, until one comes that does", async () => {
+    let looks = 0;
+    const isEnding = (): boolean => {
+      looks += 1;
+      return looks > 2;
+    };
+    const onFlush: MemoryOptions["onFlush"] = (_name, _closing, { signal }) => untilAborted(signal);
+    const { device } = start({ onFlush }, new Buffers(), isEnding);
+    const handle = await createFile(device, "file");
+    device.send(Opcode.FLUSH, 8n, struct(["u64", handle], ["u64", 0n], ["u64", 0n]));
+    device.send(Opcode.GETATTR, 10n, Buffer.alloc(16));
+    await device.answerTo(10n);
+    device.send(Opcode.INTERRUPT, 9n, interrupt(8n), 0n);
+    expect(await device.answerTo(8n)).toBe(errno.EINTR);
+    expect(looks).toBe(3);
   });
 
   it("asks for an INTERRUPT again that overtook its request", async () => {
