@@ -29,6 +29,7 @@ export async function moveDirectory(
 ): Promise<boolean> {
   const { request, from, to } = move;
   const { publisher } = core.options;
+  using _frozen = await publisher.freeze(from);
   const pending = pendingBelow(core, from);
   for (const save of pending.values())
     if (save instanceof Save) await fetchBase(save.content, request.signal);
@@ -61,7 +62,7 @@ export async function moveDirectory(
   return true;
 }
 
-/** What was pending may be committed in this very moment: then its object is renamed, as it is now. */
+/** It may be closed anew, or its copy have come, in this very moment: then what is there now is renamed. */
 async function moveOne(
   core: Core,
   one: {
@@ -78,9 +79,9 @@ async function moveOne(
   for (;;) {
     const changes = await publisher.rename(move);
     if (changes !== undefined) return changes;
-    loader.forget(from);
-    move.object = await loader.file(from, request.signal);
+    move.object = await withAttributes(core, from, await loader.object(from, request.signal));
     move.pending = publisher.find(from)?.content;
+    if (move.object === undefined && move.pending === undefined) return []; // removed
   }
 }
 
@@ -129,12 +130,19 @@ async function objectsBelow(core: Core, from: Key, signal: AbortSignal): Promise
         "CrossDevice",
         `A directory of more than ${OBJECTS_MAX} objects is not renamed in one step`,
       );
-    const known = await core.options.catalog.findObject(key);
-    objects.set(key, {
-      etag,
-      size,
-      ...(known !== undefined && known.etag === etag ? { attributes: known.attributes } : {}),
-    });
+    const found = await withAttributes(core, key, { etag, size });
+    if (found !== undefined) objects.set(key, found);
   }
   return objects;
+}
+
+/** With the attributes that this machine knows. */
+async function withAttributes(
+  core: Core,
+  key: Key,
+  object: Found | undefined,
+): Promise<Found | undefined> {
+  if (object === undefined) return undefined;
+  const known = await core.options.catalog.findObject(key);
+  return known?.etag === object.etag ? { ...object, attributes: known.attributes } : object;
 }

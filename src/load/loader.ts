@@ -92,6 +92,12 @@ export class Loader {
     return found?.kind === "file" ? found : undefined;
   }
 
+  /** The object at `key`, a directory's marker too, as the store has it in this moment. */
+  async object(key: Key, signal: AbortSignal): Promise<{ etag: Etag; size: number } | undefined> {
+    const head = await this.#options.store.head(key, signal);
+    return head && { etag: head.etag, size: head.size };
+  }
+
   /** A directory's attributes: as this machine knows them, or the mount's defaults. */
   async directoryAttributes(key: Key): Promise<Attributes> {
     const known = await this.#options.catalog.findObject(key);

@@ -7,6 +7,7 @@ import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
+import type { Freeze } from "./freeze.ts";
 import type { Keep } from "./keep.ts";
 import type { Nameless } from "./nameless.ts";
 import type { Order } from "./order.ts";
@@ -42,6 +43,7 @@ export interface PublisherOptions {
 export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly order: Order;
   readonly pace: Pace;
+  readonly freeze: Freeze;
   readonly keep: Keep;
   readonly room: Room;
   readonly slots: Slots;

@@ -67,6 +67,19 @@ export class Namespace {
     return changes;
   }
 
+  /** Nothing below `directory` becomes visible until it is disposed of; what was about to has done so, or not. */
+  async freeze(directory: Key): Promise<Disposable> {
+    const { freeze, slots } = this.#engine;
+    const frozen = freeze.hold(directory);
+    try {
+      for (const { key } of [...slots.below(directory)]) await this.#notCompleting(key);
+      return frozen;
+    } catch (error) {
+      frozen[Symbol.dispose]();
+      throw error;
+    }
+  }
+
   /**
    * Nothing shall be at `key`.
    * @param found.object that is there, when there is one; its ETag, when it is known; `found.pending` what is pending;
@@ -208,11 +221,10 @@ export class Namespace {
     }
     if (object === undefined)
       throw new KodomountError("NotFound", `There is nothing at ${source.key} to rename`);
+    const { etag, size, attributes } = object;
     return this.#setWant(destination, {
-      kind: "copy",
-      from: source.key,
-      ...object,
-      order: place(),
+      ...{ kind: "copy", from: source.key, etag, size, order: place() },
+      ...(attributes === undefined ? {} : { attributes }),
     });
   }
 

@@ -107,6 +107,7 @@ export class Publication {
     assertStillThere(slot, save);
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await untilFree(this.#engine, slot.key, signal);
+    await this.#engine.freeze.turn(slot.key, signal);
     assertStillThere(slot, save);
     const token = save.record.id;
     // Not for the catalog: after a restart HEAD is asked before anything is sent again, also for what is only closed.
@@ -162,6 +163,7 @@ export class Publication {
     this.#engine.pace.hurry(orderOf(save));
     await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
     await untilFree(this.#engine, slot.key, signal);
+    await this.#engine.freeze.turn(slot.key, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
     await this.#move(save, { kind: "complete", token: upload.record.token });

@@ -228,6 +228,11 @@ export class Publisher {
     return this.#namespace.rename(request);
   }
 
+  /** See `Namespace.freeze`. */
+  freeze(directory: Key): Promise<Disposable> {
+    return this.#namespace.freeze(directory);
+  }
+
   /** See `Namespace.remove`. */
   remove(key: Key, found: Parameters<Namespace["remove"]>[1]): Promise<Change[] | undefined> {
     return this.#namespace.remove(key, found);

@@ -4,6 +4,7 @@ import { newAbort } from "../base/mod.ts";
 import type { ReplyRecord } from "../catalog/mod.ts";
 import { Aborts } from "./aborts.ts";
 import type { Engine, PublisherOptions } from "./engine.ts";
+import { Freeze } from "./freeze.ts";
 import { Keep } from "./keep.ts";
 import { Nameless } from "./nameless.ts";
 import { Order } from "./order.ts";
@@ -30,6 +31,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
   const engine: Engine = {
     ...rest,
     order: new Order(options.clock, lagMs),
+    freeze: new Freeze(),
     pace: new Pace(options.clock, lagMs),
     keep: new Keep(options.clock, options.background, options.spill.usage().limit),
     room: new Room(SMALL_BYTES_MAX),

@@ -36,6 +36,7 @@ export class Wants {
     const { store, stop, order, log } = this.#engine;
     await order.turn(want.order, parentKey(slot.key), stop);
     await untilFree(this.#engine, slot.key, stop);
+    await this.#engine.freeze.turn(slot.key, stop);
     if (slot.want !== want) return;
     const source = await store.head(want.from, stop);
     if (source === undefined) {

@@ -189,3 +189,36 @@ test("regression: an upload that is being created when its file is renamed away 
   expect(world.emulator.objects("bucket")).toEqual([]);
   await expect.poll(async () => (await running.catalog.contents()).uploads).toEqual([]);
 });
+
+describe("renames of directories", () => {
+  test("S5.3 an empty one, just made and long since, and one that is renamed again and again", async () => {
+    const { running, files } = await begin();
+    await files.mkdir("new");
+    await files.rename("new", "newer");
+    await drained(running);
+    await files.rename("newer", "newest");
+    expect(await files.list("")).toEqual(["newest"]);
+    await files.rename("newest", "last");
+    await drained(running);
+    expect(await files.list("")).toEqual(["last"]);
+    expect(world.emulator.objects("bucket").map(({ key }) => key)).toEqual(["last/"]);
+  });
+
+  test("S5.3 one whose files are being committed in this very moment: all of it is moved, nothing is left behind", async () => {
+    const { running, files } = await begin();
+    const names = Array.from({ length: 12 }, (_, index) => `f${String(index).padStart(2, "0")}`);
+    for (const round of ["1", "2", "3", "4"]) {
+      await files.mkdir(`${round}.tmp`);
+      for (const name of names) await files.save(`${round}.tmp/${name}`, Buffer.from(round + name));
+      await files.rename(`${round}.tmp`, round);
+      expect(await files.list(round)).toEqual(names);
+      expect((await files.read(`${round}/f05`)).toString()).toBe(`${round}f05`);
+    }
+    await drained(running);
+    expect(await files.list("")).toEqual(["1", "2", "3", "4"]);
+    const keys = world.emulator.objects("bucket").map(({ key }) => key);
+    expect(keys.filter((key) => key.includes(".tmp"))).toEqual([]);
+    expect(keys).toHaveLength(4 * 13);
+    for (const name of names) expect((await inBucket(`3/${name}`))?.toString()).toBe(`3${name}`);
+  });
+});
