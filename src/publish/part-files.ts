@@ -160,16 +160,13 @@ export class PartFiles {
     await this.bytes.fork(this.#ref(partNumber, content.rev), this.#ref(partNumber, rev), how);
     // What a discarded save appended to the same file must not show up in a gap.
     if (how === "link") await this.bytes.setSize(this.#ref(partNumber, rev), content.size);
-    this.#options.onChange(partNumber);
-    await this.bytes.remove(this.#ref(partNumber, content.rev));
-    if (how === "link") await this.#options.spill.setSize(this.#ref(partNumber, rev), content.size);
     this.#unsynced.set(partNumber, rev);
     const shared = how === "link" ? content.size : 0;
     const written = { kind: "written", rev, filled: content.size, shared } as const;
     // Before the old file goes: who sends a part looks here at any moment, and must not find it under a file that is gone.
     this.#parts.set(partNumber, written);
     this.#options.onChange(partNumber);
-    await this.#options.spill.remove(this.#ref(partNumber, content.rev));
+    await this.bytes.remove(this.#ref(partNumber, content.rev));
     return written;
   }
 

@@ -100,7 +100,8 @@ export class Publication {
 
   /** Up to one part: one PutObject, which is atomic. */
   async #putWhole(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
-    await this.#engine.pace.turn(slot.key, orderOf(save), signal);
+    const { state } = save.record;
+    if ("closedAt" in state) await this.#engine.pace.turn(slot.key, state, signal);
     assertStillThere(slot, save);
     const sha256 = await this.#sealWhole(save, signal);
     if (sha256 === undefined) return;
