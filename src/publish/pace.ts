@@ -2,7 +2,7 @@
 // then, or set its mode and times: that costs nothing before it is sent, and copies afterwards. And a file that is closed again and again (a log, a record of TensorBoard, a shell loop) is
 // sent about once a second: what is closed in between is superseded before it was sent. Nobody waits for that.
 
-import { type Clock, Notifier } from "../base/mod.ts";
+import { anySignal, type Clock, codeOf, Notifier, newAbort } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";
 
 /** Well within the usual lag of 2 s, so that no close ever waits for what is held back here. */
@@ -61,12 +61,20 @@ export class Pace {
         closed.closedAt + this.#settleMs - this.#clock.now(),
       );
       if (waitMs <= 0) return;
-      const cancel = this.#clock.after(waitMs, () => this.#changed.notify());
-      try {
-        await this.#changed.wait(signal);
-      } finally {
-        cancel();
-      }
+      await this.#wait(waitMs, signal);
+    }
+  }
+
+  /** For a time, or until somebody is in a hurry: thousands may wait here, and only one is woken by its timer. */
+  async #wait(waitMs: number, signal: AbortSignal): Promise<void> {
+    const over = newAbort();
+    const cancel = this.#clock.after(waitMs, () => over.abort());
+    try {
+      await this.#changed.wait(anySignal(signal, over.signal));
+    } catch (error) {
+      if (codeOf(error) !== "Interrupted" || signal.aborted) throw error;
+    } finally {
+      cancel();
     }
   }
 }

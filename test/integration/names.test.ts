@@ -222,3 +222,30 @@ describe("renames of directories", () => {
     for (const name of names) expect((await inBucket(`3/${name}`))?.toString()).toBe(`3${name}`);
   });
 });
+
+describe("right after a close", () => {
+  test("S2.11 a rename, new times and another mode of a small file cost nothing: one PutObject under the last name", async () => {
+    const { running, files } = await begin();
+    await files.save("config.lock", Buffer.from("content"));
+    await files.rename("config.lock", "config");
+    await running.filesystem.setattr(request(), await files.ino("config"), {
+      mode: 0o640,
+      mtimeMs: 1_500_000_000_000,
+    });
+    await drained(running);
+    expect(count("PutObject")).toBe(1);
+    expect(count("CopyObject") + count("DeleteObject")).toBe(0);
+    expect((await world.bucket().head(toKey("config")))?.metadata).toMatchObject({
+      mode: String(0o100640),
+      mtime: "1500000000.000000000",
+    });
+  });
+
+  test("S2.11 who waits for the bucket does not wait for that", async () => {
+    const { running, files } = await begin({ lagMs: 3_600_000 });
+    await files.save("a", Buffer.from("content"));
+    running.publisher.hurry();
+    await drained(running);
+    expect((await inBucket("a"))?.toString()).toBe("content");
+  });
+});
