@@ -178,7 +178,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     prefix: config.prefix,
     keySizeMax: profile.keySizeMax,
     threadGroup: threadGroupOf,
-    foresee: foreseeAttributes,
+    foresee: (pid, name) => foreseeAttributes(pid, name, config.dir),
   });
   filesystem.restoreReplies(engine.replies);
   return { filesystem, publisher, spill, sender };

@@ -9,20 +9,20 @@ import { type Attributes, S_IFMT, S_IFREG } from "../model/mod.ts";
 /** Receiver, generator, sender. */
 const PROCESSES_MAX = 3;
 
-/** @returns the attributes of the file called `name` that the rsync above thread `pid` reads; undefined when there is none. */
+/**
+ * @param mount path of the mount: what lies in it is the file that is replaced, not the source.
+ * @returns the attributes of the file called `name` that the rsync above thread `pid` reads; undefined when there is none.
+ */
 export async function foreseeAttributes(
   pid: number,
   name: string,
+  mount: string,
 ): Promise<Attributes | undefined> {
   try {
-    let at = pid;
-    for (let level = 0; level < PROCESSES_MAX; level += 1) {
-      const status = await readFile(`/proc/${at}/status`, "latin1");
-      // Others are none of our business; and the links of a process in execve must not be looked at.
-      if (!/^Name:\trsync$/m.test(status)) return undefined;
-      const found = await sourceIn(join("/proc", String(at), "fd"), name);
+    // The sender is the topmost.
+    for (const each of (await rsyncsAbove(pid)).reverse()) {
+      const found = await sourceIn(join("/proc", String(each), "fd"), name, mount);
       if (found !== undefined) return found;
-      at = Number(/^PPid:\t(\d+)/m.exec(status)?.[1]);
     }
   } catch {
     // Gone, or not ours to look at: then nothing is foreseen.
@@ -30,10 +30,22 @@ export async function foreseeAttributes(
   return undefined;
 }
 
-async function sourceIn(fds: string, name: string): Promise<Attributes | undefined> {
+/** Others are none of our business; and the links of a process in execve must not be looked at. */
+async function rsyncsAbove(pid: number): Promise<number[]> {
+  const pids: number[] = [];
+  for (let at = pid; pids.length < PROCESSES_MAX; ) {
+    const status = await readFile(`/proc/${at}/status`, "latin1");
+    if (!/^Name:\trsync$/m.test(status)) break;
+    pids.push(at);
+    at = Number(/^PPid:\t(\d+)/m.exec(status)?.[1]);
+  }
+  return pids;
+}
+
+async function sourceIn(fds: string, name: string, mount: string): Promise<Attributes | undefined> {
   for (const fd of await readdir(fds)) {
     const target = await readlink(join(fds, fd)).catch(() => ""); // closed meanwhile
-    if (basename(target) !== name) continue;
+    if (basename(target) !== name || target.startsWith(`${mount}/`)) continue;
     const { mode, uid, gid, mtimeMs } = await stat(target);
     if ((mode & S_IFMT) === S_IFREG) return { mode, uid, gid, mtimeMs };
   }

@@ -134,6 +134,11 @@ describe.skipIf(why !== undefined)("temporary names", () => {
     // Only the part that differs was sent; the others are copied in the store.
     expect(counts()["UploadPart"]).toBe(PARTS + 1);
     expect(counts()["CopyObject"]).toBeUndefined();
+    // What the object says of its time is the source's, not the replaced file's.
+    expect((await mount.unmount()).code).toBe(0);
+    await mount.forget();
+    await mount.start();
+    expect(await sh("rsync -aiO $SRC/ $DIR/", env())).toBe("");
   });
 
   for (const signal of ["SIGKILL", "SIGTERM"] as const)
