@@ -1,8 +1,6 @@
 # Lets PyPI's torch, which is built for CUDA, load where CUDA is not, without the 3 GB of NVIDIA's packages: compiles a stub
 # for each library of CUDA that torch's own libraries name, of which every function says that there is no device.
 # Usage: torch-cpu-stub.py, with the Python that has torch; needs gcc and readelf.
-
-
 import re
 import subprocess
 import sysconfig
