@@ -6,6 +6,7 @@ import type { Loader } from "../load/mod.ts";
 import { type Attributes, type HandleId, type Ino, toHandleId, toIno } from "../model/mod.ts";
 import type { Publisher } from "../publish/mod.ts";
 import { Handles } from "./handles.ts";
+import { assertNotReserved } from "./reserved.ts";
 import { type Node, Tree } from "./tree.ts";
 import type { Request } from "./types.ts";
 
@@ -55,7 +56,9 @@ export class Core {
     return node;
   }
 
-  assertWritable(): void {
+  /** @param node what is about to be changed. @throws `ReadOnlyMount`, `NotPermitted`. */
+  assertWritable(node?: Node): void {
+    if (node !== undefined && !node.isNameless) assertNotReserved(node.key);
     if (this.options.readOnly) throw new KodomountError("ReadOnlyMount", "This mount is read-only");
   }
 

@@ -30,7 +30,7 @@ export class Files {
 
   async open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
     const node = this.#file(ino);
-    if (flags.write) this.#core.assertWritable();
+    if (flags.write) this.#core.assertWritable(node);
     const current = await this.#view.current(node, request.signal);
     if (flags.truncate && flags.write) await this.#empty(node, request.signal);
     return this.register(request, node, flags, current);

@@ -96,16 +96,17 @@ export class KodoFilesystem implements Filesystem {
   }
 
   async setattr(request: Request, ino: Ino, changes: AttributeChanges): Promise<Stat> {
-    this.#core.assertWritable();
     const node = this.#core.node(ino);
+    this.#core.assertWritable(node);
     if (changes.size !== undefined) await this.#files.resize(request, node, changes.size);
     await this.#attributes.set(request, node, changes);
     return this.#view.stat(node, request.signal);
   }
 
   async setxattr(request: Request, ino: Ino, name: Uint8Array, value: XattrValue): Promise<void> {
-    this.#core.assertWritable();
-    return this.#xattrs.set(request, this.#core.node(ino), name, value);
+    const node = this.#core.node(ino);
+    this.#core.assertWritable(node);
+    return this.#xattrs.set(request, node, name, value);
   }
 
   async getxattr(request: Request, ino: Ino, name: Uint8Array): Promise<Uint8Array> {
@@ -117,8 +118,9 @@ export class KodoFilesystem implements Filesystem {
   }
 
   async removexattr(request: Request, ino: Ino, name: Uint8Array): Promise<void> {
-    this.#core.assertWritable();
-    return this.#xattrs.remove(request, this.#core.node(ino), name);
+    const node = this.#core.node(ino);
+    this.#core.assertWritable(node);
+    return this.#xattrs.remove(request, node, name);
   }
 
   readlink(request: Request, ino: Ino): Promise<string> {

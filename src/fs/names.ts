@@ -18,6 +18,7 @@ import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
 import { keeperOf } from "./keep.ts";
 import { keyOf, type Place, Places, pendingOf } from "./place.ts";
+import { isReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
 import { type Found, toStat, type View } from "./view.ts";
@@ -238,7 +239,7 @@ export class Names {
   async #entry(request: Request, place: Place, found: Found): Promise<Entry> {
     const resident = place.parent.children.get(place.name);
     const known =
-      found.kind === "file" && found.current.kind === "save"
+      found.kind === "file" && found.current.kind === "save" && !isReserved(found.key)
         ? found.current.save.record.ino
         : undefined;
     const node =

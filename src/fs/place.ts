@@ -12,6 +12,7 @@ import {
 } from "../model/mod.ts";
 import type { Content, CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { assertNotReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Request } from "./types.ts";
 import { type Found, objectOf, type View } from "./view.ts";
@@ -48,6 +49,7 @@ export class Places {
   }
 
   async find(place: Place, request: Request): Promise<Found> {
+    assertNotReserved(keyOf(place, "file"));
     const found = await this.#view.find(place.parent, place.name, request.signal);
     if (found === undefined) throw new KodomountError("NotFound", `${place.name} is not there`);
     return found;
@@ -90,6 +92,7 @@ export class Places {
   newPlace(parent: Node, nameBytes: Uint8Array): Place {
     this.#core.assertWritable();
     const place = { parent, name: parseName(nameBytes) };
+    assertNotReserved(keyOf(place, "file"));
     const { prefix, keySizeMax } = this.#core.options;
     assertKeyFits(prefix, keyOf(place, "directory"), keySizeMax);
     return place;

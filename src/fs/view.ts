@@ -14,6 +14,7 @@ import {
 } from "../model/mod.ts";
 import type { CopyWant, Save, Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { isReserved, Reserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Stat } from "./types.ts";
 
@@ -33,9 +34,11 @@ const DIRECTORY_SIZE = 4096;
 
 export class View {
   readonly #core: Core;
+  readonly #reserved: Reserved;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#reserved = new Reserved(core.options.publisher);
   }
 
   /** What `name` stands for in `parent`. */
@@ -44,6 +47,7 @@ export class View {
     const directoryKey = parent.key;
     const fileKey = childKey(directoryKey, name);
     const subdirectoryKey = childDirectoryKey(directoryKey, name);
+    if (isReserved(fileKey)) return this.#reserved.find(fileKey, subdirectoryKey);
     const pending = pendingAt(publisher.find(fileKey));
     if (pending !== undefined && pending !== "absent")
       return { kind: "file", key: fileKey, current: pending };
@@ -65,6 +69,7 @@ export class View {
   async current(node: Node, signal: AbortSignal): Promise<Current> {
     if (node.save !== undefined) return { kind: "save", save: node.save };
     if (node.isNameless) return this.#namelessContent(node);
+    if (isReserved(node.key)) return this.#reservedContent(node);
     const pending = pendingAt(this.#core.options.publisher.find(node.key));
     if (pending === "absent") throw notThere(node);
     if (pending !== undefined) return pending;
@@ -91,6 +96,8 @@ export class View {
   async directoryAttributes(node: Node): Promise<Attributes> {
     const { publisher, loader } = this.#core.options;
     if (node.isNameless) throw notThere(node);
+    if (isReserved(node.key))
+      return { ...(await loader.directoryAttributes(node.key)), mode: S_IFDIR | 0o555 };
     const slot = publisher.find(node.key);
     if (slot?.visible !== undefined) return slot.visible.record.attributes;
     const want = slot?.want;
@@ -128,6 +135,7 @@ export class View {
   async names(node: Node, signal: AbortSignal): Promise<Map<string, number>> {
     const { publisher, loader } = this.#core.options;
     const directoryKey = node.key;
+    if (isReserved(directoryKey)) return this.#reserved.names(directoryKey);
     const listing = await loader.list(directoryKey, signal);
     const names = new Map<string, number>();
     for (const name of listing.files.keys())
@@ -161,6 +169,12 @@ export class View {
     for await (const object of loader.below(remote.key, signal))
       if (pendingAt(publisher.find(object.key)) !== "absent") return false;
     return true;
+  }
+
+  #reservedContent(node: Node): Current {
+    const save = this.#reserved.save(node.key);
+    if (save === undefined) throw notThere(node);
+    return { kind: "save", save };
   }
 
   #namelessContent(node: Node): Current {

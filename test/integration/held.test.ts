@@ -282,4 +282,41 @@ describe("held names", () => {
     await drained(running);
     expect((await inBucket(".model.b1B2c3"))?.toString()).toBe("theirs");
   });
+
+  test("S5.12 .kodomount/interrupted shows what was left, read-only, and the root does not list it", async () => {
+    const { running, files } = await begin();
+    const content = randomContent(2 * MIB + 5);
+    await files.mkdir("d");
+    const handle = await createPrivate(running, files, `d/${TEMPORARY}`);
+    await write(files, handle, content);
+    await running.filesystem.flush(request(), handle, { ...LIVE_CLOSE, end: "killed" });
+    await running.filesystem.release(handle);
+    expect(await files.list("")).toEqual(["d"]);
+    expect(await files.list("d")).toEqual([]);
+    expect(await files.list(".kodomount")).toEqual(["interrupted"]);
+    expect(await files.list(".kodomount/interrupted")).toEqual(["d"]);
+    expect(await files.list(".kodomount/interrupted/d")).toEqual(["model"]);
+    const kept = ".kodomount/interrupted/d/model";
+    expect((await files.read(kept)).equals(content)).toBe(true);
+    const refusals = [
+      () => files.save(".kodomount/x", Buffer.from("x")),
+      () => files.save(".kodomount", Buffer.from("x")),
+      () => files.mkdir(".kodomount/interrupted/e"),
+      () => files.open(kept),
+      () => files.truncate(kept, 0),
+      () => files.unlink(kept),
+      () => files.rmdir(".kodomount/interrupted/d"),
+      () => files.rename(kept, "taken"),
+      () => files.rename("d", ".kodomount"),
+      () => files.rename("d", ".kodomount/d"),
+    ];
+    for (const refused of refusals)
+      await expect(refused()).rejects.toMatchObject({ code: "NotPermitted" });
+    const save = running.publisher.find(toKey("d/model"))?.interrupted;
+    if (save === undefined) throw new Error("it is interrupted");
+    await running.publisher.act("publish", save);
+    await drained(running);
+    await expectInBucket("d/model", content);
+    expect(await files.list(".kodomount/interrupted")).toEqual([]);
+  });
 });
