@@ -6,6 +6,7 @@ import {
   type Base,
   type HandleId,
   type Ino,
+  partAt,
   S_IFLNK,
   S_IFMT,
 } from "../model/mod.ts";
@@ -85,6 +86,8 @@ export class Files {
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
     using _ = await node.mutex.acquire(request.signal);
     if (size === sizeOf(await this.#view.current(node, request.signal))) return undefined;
+    // What cannot be is refused before anything is changed: that does not fail the file.
+    if (size > 0) partAt(this.#core.options.publisher.plan, size - 1);
     await this.#change(node, request.signal, (save) => save.content.truncate(size, request.signal));
     return node.save;
   }

@@ -220,7 +220,8 @@ export function objectOf(current: Current): { etag: Etag; size: number } | undef
 
 export function toStat(node: Node, attributes: Attributes, size: number): Stat {
   const mtimeMs = node.entriesMs ?? attributes.mtimeMs;
-  const nlink = node.isNameless ? 0 : (attributes.mode & S_IFMT) === S_IFDIR ? 2 : 1;
+  // Of a directory, too: 2 would say that it has no directories in it.
+  const nlink = node.isNameless ? 0 : 1;
   return {
     ...attributes,
     ino: node.ino,

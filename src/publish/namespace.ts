@@ -228,11 +228,15 @@ export class Namespace {
     });
   }
 
-  /** A completing request is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
+  /** A completing request, or the beginning of a save, is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
   async #notCompleting(...keys: Key[]): Promise<void> {
     const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
     for (const key of keys)
-      await this.#while(key, deadline, ({ closed }) => closed?.record.state.kind === "completing");
+      await this.#while(
+        key,
+        deadline,
+        ({ closed, open }) => closed?.record.state.kind === "completing" || open?.isReady === false,
+      );
   }
 
   /** Two names are being swapped: what is at each would have to be copied before it is replaced by the other. */

@@ -99,11 +99,14 @@ export class Publisher {
     const save = this.#newSave(record);
     if (held?.final !== undefined && foresee !== undefined)
       save.foreseen = foresee(nameOf(held.final));
+    save.isReady = origin.kind === "empty";
     slot.open = save;
     this.#engine.saves.set(record.id, save);
     try {
       const started = await this.#start(slot, save, origin, reply);
+      save.isReady = true;
       if (!started) await this.discard(save);
+      else this.#slotOf(save.record.key).changed.notify();
       return started ? save : undefined;
     } catch (error) {
       await this.discard(save);

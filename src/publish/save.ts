@@ -17,6 +17,8 @@ export class Save {
   readonly content: Content;
   /** Something was written or cut since it was begun; a save that is merely new becomes an empty file at its last release. */
   dirty = false;
+  /** It has what it begins with: until then readers see what was there before. */
+  isReady = true;
   /** It began with what was there before: most likely it is not the last time. */
   isModification = false;
   /** The newer closed save of its key that took its place before it was published. */

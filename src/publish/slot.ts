@@ -73,6 +73,6 @@ export class Slot {
 
   /** The save whose content a reader of this key sees, if one is pending. */
   get visible(): Save | undefined {
-    return this.open ?? this.closed;
+    return this.open?.isReady ? this.open : this.closed;
   }
 }

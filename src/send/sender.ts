@@ -1,7 +1,14 @@
 // The main thread's side of the worker: who goes first, how many at once, and what to do should the worker die.
 
 import { Worker } from "node:worker_threads";
-import { type Clock, describe, KodomountError, type Log, Semaphore } from "../base/mod.ts";
+import {
+  type Clock,
+  describe,
+  KodomountError,
+  type Log,
+  newAbort,
+  Semaphore,
+} from "../base/mod.ts";
 import { type Etag, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
 import type { StoreOptions } from "../store/mod.ts";
 import type { Order, PartTask, PutTask, Report, Task, WorkerOptions } from "./messages.ts";
@@ -20,6 +27,9 @@ const { workerData } = require("node:worker_threads");
 import("tsx/esm/api").then(({ register }) => { register(); return import(workerData.file); });
 `;
 
+/** Requests that are given up end at once; the rest of them, a retry that sleeps, is not worth more. */
+const GIVE_UP_MS = 2000;
+
 interface Waiting {
   readonly resolve: (value: string) => void;
   readonly reject: (error: KodomountError) => void;
@@ -37,6 +47,8 @@ export class Sender {
   #bytesAcknowledged = 0;
   #lastProgressAt: number;
   #stopped = false;
+  /** Told when nothing is under way any more. */
+  #idle: (() => void) | undefined;
 
   private constructor(options: SenderOptions) {
     this.#options = options;
@@ -91,9 +103,27 @@ export class Sender {
   /** Ends the thread; what is under way rejects with `Interrupted`, and so does what is asked later. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    await this.#abortAll();
     await this.#worker?.terminate();
     this.#worker = undefined;
     this.#failAll(new KodomountError("Interrupted", "The sender has stopped"));
+  }
+
+  /**
+   * The thread is not ended while it closes a file: Node has been seen to abort the whole process then. But neither is it
+   * waited for longer than it takes to give up a request.
+   */
+  async #abortAll(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined || this.#waiting.size === 0) return;
+    const idle = new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+    for (const id of this.#waiting.keys())
+      worker.postMessage({ id, task: "abort" } satisfies Order);
+    const given = newAbort();
+    await Promise.race([idle, this.#options.clock.sleep(GIVE_UP_MS, given.signal)]);
+    given.abort();
   }
 
   async #send(
@@ -125,6 +155,7 @@ export class Sender {
       const onAbort = (): void => this.#post({ id, task: "abort" });
       const end = (): void => {
         this.#waiting.delete(id);
+        if (this.#waiting.size === 0) this.#idle?.();
         signal?.removeEventListener("abort", onAbort);
       };
       this.#waiting.set(id, {

@@ -275,3 +275,35 @@ describe("the end of a writer", () => {
     await expectInBucket("big", content);
   });
 });
+
+test("S2.9 a size that no file can have is refused, and the file goes on", async () => {
+  const { running, files } = await begin();
+  const handle = await files.create("big");
+  await expect(files.truncate("big", 2 ** 52)).rejects.toMatchObject({ code: "TooLarge" });
+  await files.write(handle, 0, Buffer.from("content"));
+  await files.close(handle);
+  await drained(running);
+  expect((await inBucket("big"))?.toString()).toBe("content");
+});
+
+test("regression: a reader never sees a file shorter while a save of it begins", async () => {
+  const { running, files } = await begin();
+  const content = randomContent(3 * MIB);
+  await files.save("model", content);
+  const ino = await files.ino("model");
+  const sizes = new Set<number>();
+  for (let round = 0; round < 5; round += 1) {
+    const handle = await files.open("model");
+    let isOver = false;
+    const writing = files.write(handle, round, Buffer.from("x")).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      sizes.add((await running.filesystem.getattr(request(), ino)).size);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writing;
+    await files.close(handle);
+  }
+  expect([...sizes]).toEqual([content.length]);
+});
