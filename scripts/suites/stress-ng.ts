@@ -1,6 +1,5 @@
 // stress-ng: its stressors of filesystems, one after the other, two workers each, with its own checks of what it reads back.
 
-import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runLimited, say } from "./programs.ts";
 import { STRESSORS } from "./stressors.ts";
@@ -44,19 +43,24 @@ async function runOne(
 ): Promise<Case> {
   const program = await installDebian("stress-ng", "stress-ng", signal);
   const dir = join(target.dir, `stress-${name}`);
-  await mkdir(dir);
-  const how = ["--verify", "--timeout", `${SECONDS}s`, "--temp-path", dir, "--oomable"];
-  const { code, hung, output } = await runLimited([program, `--${name}`, "2", ...options, ...how], {
+  const limits = {
     timeLimitMs: TIME_LIMIT_MS,
     signal,
     unhang: () => target.kill(),
     cwd: workDir,
-  });
-  if (hung) {
+  };
+  const how = ["--verify", "--timeout", `${SECONDS}s`, "--temp-path", dir, "--oomable"];
+  // By programs, not by ourselves: a mount that hangs must not take us with it.
+  await runLimited(["mkdir", dir], limits);
+  const { code, hung, output } = await runLimited(
+    [program, `--${name}`, "2", ...options, ...how],
+    limits,
+  );
+  const removed = hung ? undefined : await runLimited(["rm", "-rf", dir], limits);
+  if (hung || removed?.hung === true) {
     await target.kill();
     return { name, outcome: "failed", detail: `not done after ${TIME_LIMIT_MS / 60_000} minutes` };
   }
-  await rm(dir, { recursive: true, force: true });
   return judge(name, code, output);
 }
 
