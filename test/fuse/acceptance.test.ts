@@ -1,79 +1,31 @@
 // The reason to use this mount, on a real S3 server, measured by a proxy of the test's own: what a kill costs, who is ever
 // shown half a file, and that nobody is held hostage by a dead network.
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { PROVIDERS, toKey } from "../../src/model/mod.ts";
-import { createS3Store, type ObjectStore } from "../../src/store/mod.ts";
-import { type CountingProxy, startCountingProxy } from "../support/counting-proxy.ts";
-import { sh, start, TestMount, until, whyNoMounts } from "../support/mount.ts";
-import { type Rgw, startRgw, whyNoRgw } from "../support/rgw.ts";
-import { tempDir } from "../support/temp.ts";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/mod.ts";
+import { toKey } from "../../src/model/mod.ts";
+import {
+  beginAcceptance,
+  bucket,
+  env,
+  inTemp,
+  MIB,
+  mount,
+  proxy,
+  SIZE,
+  sha,
+  whyNoAcceptance,
+} from "../support/acceptance.ts";
+import { sh, start, until } from "../support/mount.ts";
 
-const MIB = 1024 * 1024;
-/** 1 GiB, as the promise is stated; KODOMOUNT_ACCEPTANCE_MIB makes it quicker to try. */
-const SIZE = Number(process.env["KODOMOUNT_ACCEPTANCE_MIB"] ?? 1024) * MIB;
 const PART = 8 * MIB;
 const IN_FLIGHT = 16 * PART;
 
-const why = whyNoMounts() ?? whyNoRgw();
-if (why !== undefined) console.log(`skipped: acceptance on Ceph RGW, since ${why}`);
+if (whyNoAcceptance !== undefined)
+  console.log(`skipped: acceptance on Ceph RGW, since ${whyNoAcceptance}`);
 
-let temp: Awaited<ReturnType<typeof tempDir>>;
-let rgw: Rgw;
-let proxy: CountingProxy;
-let mount: TestMount;
-let bucket: ObjectStore;
-
-beforeEach(async () => {
-  if (why !== undefined) return;
-  temp = await tempDir();
-  rgw = await startRgw();
-  await rgw.createBucket("acceptance");
-  proxy = await startCountingProxy(rgw.endpoint);
-  const { accessKeyId, secretAccessKey, region } = rgw;
-  const keys = { accessKeyId, secretAccessKey };
-  mount = new TestMount(temp.path, {
-    endpoint: proxy.endpoint,
-    ...keys,
-    region,
-    bucket: "acceptance",
-    provider: "generic",
-  });
-  // Straight to the gateway: what a stranger sees.
-  const options = {
-    endpoint: rgw.endpoint,
-    region,
-    bucket: "acceptance",
-    prefix: "",
-    provider: PROVIDERS.generic,
-    credentials: { kind: "static" as const, ...keys },
-    connections: 2,
-  };
-  bucket = createS3Store(options, { clock: systemClock, log: silentLog });
-  await mount.start();
-});
-
-afterEach(async () => {
-  if (why !== undefined) return;
-  await mount[Symbol.asyncDispose]();
-  bucket.close();
-  await proxy[Symbol.asyncDispose]();
-  await rgw[Symbol.asyncDispose]();
-  await temp[Symbol.asyncDispose]();
-});
-
-const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(temp.path, "src") });
-
-async function sha(path: string): Promise<string> {
-  const sum = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: MIB }))
-    sum.update(piece as Buffer);
-  return sum.digest("hex");
-}
+beginAcceptance();
 
 /** What HEAD says of `big`, all the while: it must be absent or whole. */
 function watch(): { torn: () => string[]; stop: () => Promise<void> } {
@@ -95,7 +47,7 @@ function watch(): { torn: () => string[]; stop: () => Promise<void> } {
   };
 }
 
-describe.skipIf(why !== undefined)("on Ceph RGW", () => {
+describe.skipIf(whyNoAcceptance !== undefined)("on Ceph RGW", () => {
   test("S3.1 SIGKILL of the mount at half, mount, the same cp again: at most the parts in flight are sent twice", async () => {
     await sh(`head -c ${SIZE} /dev/urandom > $SRC`, env());
     const watcher = watch();
@@ -117,7 +69,7 @@ describe.skipIf(why !== undefined)("on Ceph RGW", () => {
     expect(bytesUp).toBeGreaterThanOrEqual(SIZE);
     expect(bytesUp).toBeLessThanOrEqual(SIZE + IN_FLIGHT + MIB);
     expect((await bucket.head(toKey("big")))?.size).toBe(SIZE);
-    expect(await sha(join(mount.dir, "big"))).toBe(await sha(join(temp.path, "src")));
+    expect(await sha(join(mount.dir, "big"))).toBe(await sha(inTemp("src")));
     expect((await mount.unmount()).code).toBe(0);
   }, 600_000);
 
@@ -141,7 +93,7 @@ describe.skipIf(why !== undefined)("on Ceph RGW", () => {
       60_000,
     );
     expect((await bucket.head(toKey("big")))?.size).toBe(size);
-    expect(await sha(join(mount.dir, "big"))).toBe(await sha(join(temp.path, "src")));
+    expect(await sha(join(mount.dir, "big"))).toBe(await sha(inTemp("src")));
     expect(proxy.counts().bytesUp).toBeLessThanOrEqual(size + IN_FLIGHT + MIB);
   }, 180_000);
 
@@ -175,6 +127,6 @@ describe.skipIf(why !== undefined)("on Ceph RGW", () => {
         90_000,
       );
       expect((await bucket.head(toKey("big")))?.size).toBe(size);
-      expect(await sha(join(mount.dir, "big"))).toBe(await sha(join(temp.path, "src")));
+      expect(await sha(join(mount.dir, "big"))).toBe(await sha(inTemp("src")));
     }, 180_000);
 });
