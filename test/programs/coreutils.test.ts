@@ -165,7 +165,7 @@ runCases("coreutils", [
   },
   {
     name: "ln -s, readlink and rm",
-    save: "mkdir $DIR/d; echo x > $DIR/d/file; ln -s file $DIR/d/link; ln -s d $DIR/dir; ln -s /no/such $DIR/dangling",
+    save: "mkdir $DIR/d; echo x > $DIR/d/file; ln -s file $DIR/d/link; ln -s d $DIR/dir; ln -s /no/such $DIR/dangling; printf file > $CLOSED/1; printf d > $CLOSED/2",
     compare: "tree",
     later: [
       {

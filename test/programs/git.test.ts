@@ -24,6 +24,11 @@ const versions: readonly Versions[] = [
     accepts: (seen) => /^[ -~\t\n]*\n$/.test(seen.toString()),
   },
   {
+    key: /\.keep$|\/gc\.pid$/,
+    why: "who holds it, as it was closed",
+    accepts: (seen) => /^(fetch-pack )?\d+ [ -~]+\n?$/.test(seen.toString()),
+  },
+  {
     key: /\.git\/t\w{6}$/,
     why: "a link by which git finds out whether there are links",
     accepts: (seen) => seen.toString() === "testing",
