@@ -13,6 +13,20 @@ const PROBE: Versions = {
   accepts: (seen) => seen.equals(Buffer.from("dummy_file_src")),
 };
 
+/** A JSON text that is cut off cannot be read. */
+const ORBAX_JSON: Versions = {
+  key: /\/_CHECKPOINT_METADATA$/,
+  why: "it is replaced at the end, and is a whole text before",
+  accepts: (seen) => typeof JSON.parse(seen.toString()) === "object",
+};
+
+/** Files of this format say in their head how long they are. */
+const OCDBT: Versions = {
+  key: /\/manifest\.ocdbt$/,
+  why: "it is replaced at the end, and is whole before",
+  accepts: (seen) => seen.readBigUInt64LE(4) === BigInt(seen.length),
+};
+
 runCases("python: arrays and tables", [
   pythonCase("numpy_save.py", more(1.15, "one file is saved twice")),
   pythonCase("numpy_savez.py", {
@@ -72,15 +86,16 @@ runCases("python: checkpoints", [
     later: [again("transformers_trainer.py", "resume")],
   }),
   pythonCase("accelerate_state.py", more(1.52, "one of three checkpoints is removed")),
-  pythonCase(
-    "lightning_checkpoint.py",
-    more(2.5, "the last one is saved again, others are removed"),
-  ),
+  pythonCase("lightning_checkpoint.py", {
+    ...more(2.5, "the last one is saved again, others are removed"),
+    timing: "a link that is replaced soon, and a directory that changes soon, are sent once",
+  }),
   pythonCase("orbax_manager.py", {
     ...more(
       5,
       "two of four checkpoints are removed, and each is written twice, in pieces and merged",
     ),
+    versions: [ORBAX_JSON, OCDBT],
     timing: "what is removed soon is not sent; the pieces differ with each run",
   }),
 ]);
