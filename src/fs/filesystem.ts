@@ -67,7 +67,9 @@ export class KodoFilesystem implements Filesystem {
   /** What is at `key` in the bucket was changed by us: the next look asks again. */
   objectChanged(key: Key): void {
     const node = this.#core.tree.findByKey(key);
-    if (node !== undefined) node.remote = undefined;
+    if (node === undefined) return;
+    node.remote = undefined;
+    node.commits += 1;
   }
 
   /** After an unmount, which may swallow RELEASEs: nobody can use a handle any more, so each is released. */

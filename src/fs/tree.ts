@@ -30,6 +30,8 @@ export class Node {
   save: Save | undefined;
   /** The version that open handles read, until we replace it ourselves. */
   remote: RemoteFile | undefined;
+  /** How often we have replaced or deleted its object. */
+  commits = 0;
   /** ETag of what the kernel's page cache has. */
   cachedEtag: string | undefined;
   /** Handles that may write. */

@@ -73,8 +73,7 @@ export class View {
     const pending = pendingAt(this.#core.options.publisher.find(node.key));
     if (pending === "absent") throw notThere(node);
     if (pending !== undefined) return pending;
-    if (node.remote === undefined || node.handles === 0)
-      node.remote = await this.#core.options.loader.file(node.key, signal);
+    if (node.remote === undefined || node.handles === 0) await this.#look(node, signal);
     if (node.remote === undefined) throw notThere(node);
     return { kind: "remote", file: node.remote };
   }
@@ -169,6 +168,17 @@ export class View {
     for await (const object of loader.below(remote.key, signal))
       if (pendingAt(publisher.find(object.key)) !== "absent") return false;
     return true;
+  }
+
+  /** What the bucket has; once more when we have replaced that meanwhile, since who has it open would stay with it. */
+  async #look(node: Node, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { commits } = node;
+      const file = await this.#core.options.loader.file(node.key, signal);
+      if (node.commits !== commits) continue;
+      node.remote = file;
+      return;
+    }
   }
 
   #reservedContent(node: Node): Current {

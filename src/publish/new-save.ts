@@ -30,8 +30,7 @@ export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) =
         room: engine.room,
         head: () => headOf(save.record),
       },
-      readBase: (offset, length, signal) =>
-        readBase(engine, save.record, { offset, length }, signal),
+      readBase: (offset, length, signal) => readBase(engine, save, { offset, length }, signal),
       onChange: (partNumber) => {
         const upload = save.isNameless ? undefined : engine.slots.get(save.uploadKey)?.upload;
         upload?.attempts.get(toPartNumber(partNumber))?.abort.abort();

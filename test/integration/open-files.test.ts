@@ -273,3 +273,30 @@ describe("renames in a chain", () => {
     expect((await inBucket("a"))?.toString()).toBe("2");
   });
 });
+
+test("S5.4 a reader that has a file open while it is changed here, again and again, sees it whole and of the right size", async () => {
+  const { running, files } = await begin({ closeMode: "strict" });
+  const size = 3 * 1024 * 1024;
+  await files.save("x", Buffer.alloc(size, "a"));
+  let isOver = false;
+  const seen = { looks: 0, wrongSize: 0, short: 0 };
+  const looking = (async () => {
+    while (!isOver) {
+      const handle = await files.open("x", { write: false });
+      if ((await files.stat("x")).size !== size) seen.wrongSize += 1;
+      const end = await running.filesystem.read(request(), handle, size - 100, 100);
+      if (end.length !== 100) seen.short += 1;
+      await running.filesystem.release(handle);
+      seen.looks += 1;
+    }
+  })();
+  for (let round = 0; round < 15; round += 1) {
+    const handle = await files.open("x");
+    await files.write(handle, round, Buffer.from("b"));
+    await files.close(handle);
+  }
+  isOver = true;
+  await looking;
+  expect(seen.looks).toBeGreaterThan(0);
+  expect(seen).toMatchObject({ wrongSize: 0, short: 0 });
+});
