@@ -24,7 +24,7 @@ const versions: readonly Versions[] = [
     accepts: (seen) => /^[ -~\t\n]*\n$/.test(seen.toString()),
   },
   {
-    key: /\.keep$|\/gc\.pid$/,
+    key: /\.keep$|\/gc\.pid(\.lock)?$/,
     why: "who holds it, as it was closed",
     accepts: (seen) => /^(fetch-pack )?\d+ [ -~]+\n?$/.test(seen.toString()),
   },
