@@ -62,7 +62,7 @@ function overview(results: readonly SuiteResult[], suites: readonly SuiteName[])
   });
   return [
     "## What passes\n",
-    "Passed cases, and in brackets what the suite itself did not run there. A case that was not reached counts as failed.\nThe 13 cases of pjdfstest that are not run remount read-only, which no FUSE mount offers.\n",
+    "Passed cases, and in brackets what the suite itself did not run there. A case that was not reached counts as failed.\nThe 13 cases of pjdfstest that are not run remount the filesystem read-only meanwhile: not asked of any of the four.\n",
     tableHead("", ...TARGET_NAMES.map(titleOf)),
     ...rows,
     "",
