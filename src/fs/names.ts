@@ -85,8 +85,11 @@ export class Names {
     return this.#make(request, parent, nameBytes, { mode: S_IFREG | (mode & 0o7777) });
   }
 
-  mkdir(request: Request, parent: Node, nameBytes: Uint8Array, mode: number): Promise<Entry> {
-    return this.#make(request, parent, nameBytes, { mode: S_IFDIR | (mode & 0o7777) });
+  async mkdir(request: Request, parent: Node, nameBytes: Uint8Array, mode: number): Promise<Entry> {
+    const entry = await this.#make(request, parent, nameBytes, { mode: S_IFDIR | (mode & 0o7777) });
+    // Nothing was there, so nothing is in it: the first files in it ask nobody.
+    this.#core.options.loader.noteNew(this.#core.node(entry.stat.ino).key);
+    return entry;
   }
 
   async symlink(

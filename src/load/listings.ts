@@ -2,7 +2,7 @@
 // when this mount changes something there.
 
 import { LRUCache } from "lru-cache";
-import type { Log } from "../base/mod.ts";
+import { Background, type Log } from "../base/mod.ts";
 import { type Etag, isName, type Key, nameOf, toKey } from "../model/mod.ts";
 import type { ListedObject, ListPage, ObjectStore } from "../store/mod.ts";
 
@@ -27,24 +27,38 @@ interface Kept extends Listing {
   complete: boolean;
 }
 
+/** A listing that is being fetched, and what this mount has done in its directory since it was begun. */
+interface Flight {
+  readonly directory: Key;
+  readonly changes: ((listing: Kept) => void)[];
+  /** Something has changed in a way that is not known: it is not kept. */
+  isStale: boolean;
+}
+
+/** What nobody waits for is fetched up to this size: larger directories are asked for name by name. */
+const AHEAD_PAGES_MAX = 20;
+const AHEAD_FILES_MAX = (AHEAD_PAGES_MAX - 1) * 1000;
 /** A repeated token would loop for ever. */
 const PAGES_MAX = 100_000;
 
 export class Listings {
   readonly #store: ObjectStore;
   readonly #log: Log;
+  readonly #ttlMs: number;
+  readonly #background: Background;
   readonly #cache: LRUCache<Key, Kept>;
-  /** Grows with every change, so that a listing that was begun before one is not kept. */
-  #changes = 0;
+  readonly #flights = new Set<Flight>();
 
-  /** @param ttlMs how long a listing may be used again. */
+  /** @param ttlMs how old a listing may be before it is fetched again; it is used for as long again meanwhile. */
   constructor(store: ObjectStore, log: Log, ttlMs: number) {
     this.#store = store;
     this.#log = log;
+    this.#ttlMs = ttlMs;
+    this.#background = new Background(log);
     this.#cache = new LRUCache({
       max: 2000,
       maxSize: 500_000,
-      ttl: ttlMs,
+      ttl: 2 * ttlMs,
       sizeCalculation: sizeOf,
     });
   }
@@ -52,12 +66,21 @@ export class Listings {
   /** The whole directory. */
   async all(directory: Key, signal: AbortSignal): Promise<Listing> {
     const known = this.#cache.get(directory);
-    return known?.complete ? known : this.#fetch(directory, PAGES_MAX, signal);
+    const isNew = known?.complete && !this.#isOld(directory);
+    return isNew ? known : this.#fetch(directory, PAGES_MAX, signal);
   }
 
-  /** At least its first page: complete in most directories. */
+  /** At least its first page: complete in most directories. Nobody waits for one that is known but no longer new. */
   async first(directory: Key, signal: AbortSignal): Promise<Listing> {
-    return this.#cache.get(directory) ?? this.#fetch(directory, 1, signal);
+    const known = this.#cache.get(directory);
+    if (known === undefined) return this.#fetch(directory, 1, signal);
+    const isSmall = known.files.size < AHEAD_FILES_MAX;
+    if (isSmall && (!known.complete || this.#isOld(directory))) this.#fetchAhead(directory);
+    return known;
+  }
+
+  #isOld(directory: Key): boolean {
+    return this.#cache.getRemainingTTL(directory) < this.#ttlMs;
   }
 
   /** Whether the bucket has anything but a marker in `directory`; always asked anew. */
@@ -72,53 +95,81 @@ export class Listings {
       yield* page.objects;
   }
 
+  #fetchAhead(directory: Key): void {
+    if ([...this.#flights].some((flight) => flight.directory === directory)) return;
+    this.#background.run(`listing ${directory}`, async () => {
+      try {
+        await this.#fetch(directory, AHEAD_PAGES_MAX, new AbortController().signal);
+      } catch (error) {
+        // Who asks when it has become too old asks the store, and is told.
+        this.#log.debug({ err: error, directory }, "A listing could not be fetched ahead");
+      }
+    });
+  }
+
   /** Something may have changed at `key` in a way that is not known. */
   forget(key: Key): void {
-    this.#changes += 1;
-    for (const directory of directoriesOf(key)) this.#cache.delete(directory);
-    if (key.endsWith("/")) this.#cache.delete(key);
+    const directories = directoriesOf(key);
+    if (key.endsWith("/")) directories.push(key);
+    for (const directory of directories) this.#cache.delete(directory);
+    for (const flight of this.#flights)
+      if (directories.includes(flight.directory)) flight.isStale = true;
   }
 
   /** This mount has made (`file`) or deleted the object at `key`: what is kept of listings is put right. */
   note(key: Key, file: ListedFile | undefined): void {
     if (file === undefined) return this.#noteRemoved(key);
-    this.#changes += 1;
     let below: string = key;
     for (const directory of directoriesOf(key)) {
-      const listing = this.#cache.peek(directory);
       const name = nameOf(toKey(below));
-      if (listing !== undefined) {
-        if (below.endsWith("/")) listing.directories.add(name);
+      const isDirectory = below.endsWith("/");
+      this.#change(directory, (listing) => {
+        if (isDirectory) listing.directories.add(name);
         else listing.files.set(name, file);
-      }
+      });
       below = directory;
     }
+  }
+
+  /** This mount has just made the directory where nothing was: there is nothing in it to ask for. */
+  noteNew(directory: Key): void {
+    this.#cache.set(directory, { files: new Map(), directories: new Set(), complete: true });
   }
 
   #noteRemoved(key: Key): void {
     const [directory] = directoriesOf(key);
     const listing = directory === undefined ? undefined : this.#cache.peek(directory);
-    listing?.files.delete(nameOf(key));
+    const name = nameOf(key);
+    const before = listing?.files.delete(name);
     // A directory that has become empty may be gone from the bucket, and so may those above it.
-    const isFile = !key.endsWith("/");
-    if (isFile && listing !== undefined && listing.files.size + listing.directories.size > 0)
-      this.#changes += 1;
-    else this.forget(key);
+    if (directory === undefined || listing === undefined || key.endsWith("/") || !before)
+      return this.forget(key);
+    if (listing.files.size + listing.directories.size === 0) return this.forget(key);
+    this.#change(directory, (other) => other.files.delete(name));
+  }
+
+  #change(directory: Key, change: (listing: Kept) => void): void {
+    const listing = this.#cache.peek(directory);
+    if (listing !== undefined) change(listing);
+    for (const flight of this.#flights)
+      if (flight.directory === directory) flight.changes.push(change);
   }
 
   async #fetch(directory: Key, count: number, signal: AbortSignal): Promise<Listing> {
-    const before = this.#changes;
-    const listing: Kept = {
-      files: new Map(),
-      directories: new Set(),
-      complete: true,
-    };
-    for await (const page of this.#pages(directory, { delimiter: true, count }, signal)) {
-      this.#add(listing, directory, page);
-      listing.complete = page.token === undefined;
+    const flight: Flight = { directory, changes: [], isStale: false };
+    const listing: Kept = { files: new Map(), directories: new Set(), complete: true };
+    this.#flights.add(flight);
+    try {
+      for await (const page of this.#pages(directory, { delimiter: true, count }, signal)) {
+        this.#add(listing, directory, page);
+        listing.complete = page.token === undefined;
+      }
+      for (const change of flight.changes) change(listing);
+      if (!flight.isStale) this.#cache.set(directory, listing);
+      return listing;
+    } finally {
+      this.#flights.delete(flight);
     }
-    if (before === this.#changes) this.#cache.set(directory, listing);
-    return listing;
   }
 
   #add(listing: Kept, directory: Key, page: ListPage): void {

@@ -150,6 +150,11 @@ export class Loader {
       });
   }
 
+  /** A directory was just made by this mount where nothing was. */
+  noteNew(directory: Key): void {
+    this.#listings.noteNew(directory);
+  }
+
   /** What is kept of the directory is not to be used again. */
   forget(key: Key): void {
     this.#listings.forget(key);

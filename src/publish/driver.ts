@@ -2,9 +2,10 @@
 // recovery is: load the records, wake the drivers.
 
 import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
-import { parentKey, toPartNumber } from "../model/mod.ts";
+import { toPartNumber } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
+import { directoryOf } from "./order.ts";
 import { Publication } from "./publication.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
@@ -107,7 +108,7 @@ export class Driver {
       { key: slot.key, save: save.record.id, err: error },
       `${slot.key} cannot be published and is kept: ${describe(error)}`,
     );
-    order.leave(place, parentKey(slot.key));
+    order.leave(place, directoryOf(slot.key));
     slot.changed.notify();
   }
 

@@ -1,7 +1,7 @@
 // The end of a save that is not wanted any more.
 
-import { parentKey } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { leaveUploadSlot } from "./upload-slot.ts";
 
@@ -17,5 +17,5 @@ export function leaveSave(engine: Engine, save: Save): void {
   engine.saves.delete(save.record.id);
   leaveUploadSlot(engine, save);
   const { state, key } = save.record;
-  if ("order" in state) engine.order.leave(state.order, parentKey(key));
+  if ("order" in state) engine.order.leave(state.order, directoryOf(key));
 }

@@ -16,6 +16,7 @@ import {
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import type { Keeper } from "./nameless.ts";
+import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
 import type { CopyWant, Slot } from "./slot.ts";
@@ -126,7 +127,8 @@ export class Namespace {
     }
     if (closed !== undefined && (open !== undefined || keeper === undefined))
       dropSave(this.#engine, closed);
-    if (slot.want?.kind === "copy") this.#engine.order.leave(slot.want.order, parentKey(slot.key));
+    if (slot.want?.kind === "copy")
+      this.#engine.order.leave(slot.want.order, directoryOf(slot.key));
     slot.want = undefined;
     return changes;
   }
@@ -183,8 +185,8 @@ export class Namespace {
     const { held: _, ...record } = { ...save.record, key: to };
     const { state } = record;
     if (state.kind === "closed") {
-      order.leave(state.order, parentKey(from));
-      const place = order.take(parentKey(to), state.closedAt);
+      order.leave(state.order, directoryOf(from));
+      const place = order.take(directoryOf(to), state.closedAt);
       return { ...record, state: { ...state, order: place } };
     }
     const held = this.#engine.held.find(to);
@@ -192,7 +194,7 @@ export class Namespace {
       return { ...record, held };
     if (state.kind !== "held") return record;
     const closedAt = clock.now();
-    const place = order.take(parentKey(to), closedAt);
+    const place = order.take(directoryOf(to), closedAt);
     return {
       ...record,
       state: transition(state, { kind: "close", size: state.size, closedAt, order: place }),
@@ -206,11 +208,11 @@ export class Namespace {
     home: ObjectRecord | undefined,
   ): Change[] {
     const { order, clock } = this.#engine;
-    const place = (): number => order.take(parentKey(destination.key), clock.now());
+    const place = (): number => order.take(directoryOf(destination.key), clock.now());
     const { want } = source;
     if (want?.kind === "copy") {
       if (parentKey(source.key) !== parentKey(destination.key) || want.from === destination.key)
-        order.leave(want.order, parentKey(source.key));
+        order.leave(want.order, directoryOf(source.key));
       // Renamed back to where it still is.
       if (want.from === destination.key) {
         destination.want = undefined;

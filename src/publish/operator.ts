@@ -1,8 +1,8 @@
 // The operator's orders for what is kept: publish or drop what was interrupted, try again or drop what was parked.
 
 import { invariant, KodomountError, newAbort } from "../base/mod.ts";
-import { parentKey } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { directoryOf } from "./order.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Save } from "./save.ts";
 
@@ -18,7 +18,7 @@ export async function act(
   const { state } = save.record;
   const slot = publisher.slotOf(save.record.key);
   if (kind === "retry" && state.kind === "parked") {
-    const place = engine.order.take(parentKey(slot.key), state.closedAt);
+    const place = engine.order.take(directoryOf(slot.key), state.closedAt);
     const closed = save.after({ kind: "unpark" });
     invariant(closed.state.kind === "closed", "an unparked save is closed");
     save.record = {

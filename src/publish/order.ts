@@ -2,7 +2,7 @@
 // never appears before its data; and a close returns only while nothing that was closed earlier is overdue (the lag).
 
 import { type Clock, KodomountError, Notifier } from "../base/mod.ts";
-import type { Key } from "../model/mod.ts";
+import { isDirectoryKey, type Key, parentKey } from "../model/mod.ts";
 
 export class Order {
   readonly #clock: Clock;
@@ -82,6 +82,14 @@ export class Order {
       await this.#changed.wait(signal);
     }
   }
+}
+
+/**
+ * The directory in whose order something has its place. The marker of a directory goes before what is in it, and has no
+ * place among the files beside it: a file in it makes it visible anyhow, at any moment.
+ */
+export function directoryOf(key: Key): Key {
+  return isDirectoryKey(key) ? key : parentKey(key);
 }
 
 function wakeAll(waiting: Set<() => void> | undefined): void {

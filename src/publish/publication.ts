@@ -6,7 +6,6 @@ import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
   type Etag,
   judge,
-  parentKey,
   type SaveEvent,
   type Sha256,
   toMetadata,
@@ -15,6 +14,7 @@ import {
 import type { ObjectHead } from "../store/mod.ts";
 import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
 import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
+import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
@@ -106,7 +106,7 @@ export class Publication {
     const sha256 = await this.#sealWhole(save, signal);
     if (sha256 === undefined) return;
     assertStillThere(slot, save);
-    await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
+    await this.#engine.order.turn(orderOf(save), directoryOf(slot.key), signal);
     await untilFree(this.#engine, slot.key, signal);
     await this.#engine.freeze.turn(slot.key, signal);
     assertStillThere(slot, save);
@@ -162,7 +162,7 @@ export class Publication {
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
     this.#engine.pace.hurry(orderOf(save));
-    await this.#engine.order.turn(orderOf(save), parentKey(slot.key), signal);
+    await this.#engine.order.turn(orderOf(save), directoryOf(slot.key), signal);
     await untilFree(this.#engine, slot.key, signal);
     await this.#engine.freeze.turn(slot.key, signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
@@ -363,7 +363,7 @@ export class Publication {
     slot.look = false;
     slot.lastError = undefined;
     onObjectChanged(slot.key, made ?? "unknown");
-    order.leave(place, parentKey(slot.key));
+    order.leave(place, directoryOf(slot.key));
     slot.changed.notify();
     if (isKept) keep.add(slot.key, made.etag, save.content);
     else background.run(`freeing the spill of ${id}`, () => save.content.free());

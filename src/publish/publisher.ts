@@ -11,7 +11,6 @@ import {
   type Ino,
   type Key,
   nameOf,
-  parentKey,
   type SaveId,
   type SaveRecord,
 } from "../model/mod.ts";
@@ -25,6 +24,7 @@ import { interruptSave } from "./interrupt-save.ts";
 import { Namespace } from "./namespace.ts";
 import { newRecord, newSave } from "./new-save.ts";
 import { act, type OperatorOrder } from "./operator.ts";
+import { directoryOf } from "./order.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
@@ -137,7 +137,7 @@ export class Publisher {
     if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
     await catalog.apply(changes, { sync: options.durable });
     step("save.closed");
-    if (want?.kind === "copy") this.#engine.order.leave(want.order, parentKey(slot.key));
+    if (want?.kind === "copy") this.#engine.order.leave(want.order, directoryOf(slot.key));
     if (superseded !== undefined) dropSave(this.#engine, superseded);
     this.#wakeAll(slot);
   }
@@ -363,7 +363,7 @@ export class Publisher {
   #closeChanges(save: Save, slot: Slot, durable: boolean): Change[] {
     const { order, clock } = this.#engine;
     const closedAt = clock.now();
-    const place = order.take(parentKey(slot.key), closedAt);
+    const place = order.take(directoryOf(slot.key), closedAt);
     const closed = save.after({
       kind: "close",
       size: save.content.size,

@@ -6,7 +6,6 @@ import {
   META_SAVE,
   type PartContent,
   type PartNumber,
-  parentKey,
   partCount,
   partOfNumber,
   type SaveId,
@@ -18,6 +17,7 @@ import {
 } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { enterInterrupted } from "./interrupt-save.ts";
+import { directoryOf } from "./order.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Save } from "./save.ts";
 import { toSpill } from "./to-spill.ts";
@@ -51,7 +51,8 @@ export async function recover(
     const slot = publisher.slotOf(key);
     slot.want = want;
     slot.look = true;
-    if (want.kind === "copy") engine.order.restore(want.order, parentKey(key), engine.clock.now());
+    if (want.kind === "copy")
+      engine.order.restore(want.order, directoryOf(key), engine.clock.now());
   }
   for (const { key, uploadId } of contents.aborts) engine.aborts.add(key, uploadId);
   await dropOrphans(engine, contents);
@@ -166,7 +167,7 @@ function enterState(engine: Engine, save: Save): void {
   const { state, key } = save.record;
   invariant(state.kind !== "open" && state.kind !== "refused", "nothing is open after a restart");
   if (state.kind === "closed" || state.kind === "completing")
-    engine.order.restore(state.order, parentKey(key), state.closedAt);
+    engine.order.restore(state.order, directoryOf(key), state.closedAt);
 }
 
 /**

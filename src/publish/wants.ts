@@ -6,7 +6,6 @@ import {
   type Etag,
   META_SAVE,
   type PartPlan,
-  parentKey,
   partsOf,
   toMetadata,
   type Want,
@@ -14,6 +13,7 @@ import {
 import type { ObjectHead } from "../store/mod.ts";
 import type { Engine, ObjectChange } from "./engine.ts";
 import { newToken } from "./ids.ts";
+import { directoryOf } from "./order.ts";
 import type { CopyWant, Slot } from "./slot.ts";
 import { untilFree } from "./until-free.ts";
 
@@ -34,7 +34,7 @@ export class Wants {
 
   async #copy(slot: Slot, want: CopyWant): Promise<void> {
     const { store, stop, order, log } = this.#engine;
-    await order.turn(want.order, parentKey(slot.key), stop);
+    await order.turn(want.order, directoryOf(slot.key), stop);
     await untilFree(this.#engine, slot.key, stop);
     await this.#engine.freeze.turn(slot.key, stop);
     if (slot.want !== want) return;
@@ -146,7 +146,7 @@ export class Wants {
     slot.look = false;
     slot.lastError = undefined;
     onObjectChanged(slot.key, now);
-    if (want.kind === "copy") order.leave(want.order, parentKey(slot.key));
+    if (want.kind === "copy") order.leave(want.order, directoryOf(slot.key));
     slot.changed.notify();
   }
 }

@@ -3,9 +3,16 @@
 import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { toKey } from "../../src/model/mod.ts";
+import { ROOT_INO, toKey } from "../../src/model/mod.ts";
 import { Driver } from "../support/driver.ts";
-import { begin, endWorldAfterEach, expectInBucket, inBucket, world } from "../support/scene.ts";
+import {
+  begin,
+  count,
+  endWorldAfterEach,
+  expectInBucket,
+  inBucket,
+  world,
+} from "../support/scene.ts";
 import { drained, type Running, randomContent, request } from "../support/world.ts";
 
 const BUSY = { kind: "status", status: 503, code: "SlowDown" } as const;
@@ -120,5 +127,53 @@ describe("a small file", () => {
     expect(await outcome(after)).toEqual([]);
     expect((await inBucket("b"))?.toString()).toBe("01XX456789ab\0\0");
     expect(await inBucket("a")).toBeUndefined();
+  });
+});
+
+describe("many small files", () => {
+  test("cost one request each, also in directories that are new, and no listing by the file", async () => {
+    const { running, files } = await begin();
+    const lists = count("ListObjectsV2");
+    for (let directory = 0; directory < 5; directory += 1) {
+      await files.mkdir(`d${directory}`);
+      for (let file = 0; file < 10; file += 1) {
+        const path = `d${directory}/f${file}`;
+        await expect(files.stat(path)).rejects.toMatchObject({ code: "NotFound" });
+        await files.save(path, randomContent(100));
+      }
+    }
+    expect(await outcome(running)).toEqual([]);
+    expect(count("PutObject")).toBe(5 + 50);
+    expect(count("HeadObject")).toBe(0);
+    expect(count("ListObjectsV2") - lists).toBeLessThanOrEqual(10);
+  });
+
+  test("a listing that was under way while files were made is used, and has them", async () => {
+    const { running, files } = await begin({ closeMode: "strict", listTtlMs: 60_000 });
+    const slow = { kind: "slow", delayMs: 500 } as const;
+    world.emulator.order({ kind: "ListObjectsV2", fault: slow, count: 1 });
+    const listing = files.list("");
+    const handle = await running.filesystem.create(request(), ROOT_INO, Buffer.from("made"), {
+      mode: 0o644,
+      flags: { read: true, write: true, append: false, truncate: true, exclusive: false },
+    });
+    await files.write(handle.opened.handle, 0, Buffer.from("1"));
+    await files.close(handle.opened.handle);
+    await listing;
+    const lists = count("ListObjectsV2");
+    expect(await files.list("")).toEqual(["made"]);
+    expect(count("ListObjectsV2")).toBe(lists);
+  });
+
+  test("S2.4 the marker of a directory does not hold up the files beside it", async () => {
+    const { files, running } = await begin({ closeMode: "strict" });
+    const slow = { kind: "slow", delayMs: 8000 } as const;
+    world.emulator.order({ kind: "PutObject", key: "dir/", fault: slow, count: 1 });
+    await files.mkdir("dir");
+    await files.save("beside", Buffer.from("1"));
+    const marker = world.emulator.requests().find(({ key }) => key === "dir/");
+    expect(marker?.status).toBe(0);
+    expect(await outcome(running)).toEqual([]);
+    expect((await inBucket("dir/"))?.length).toBe(0);
   });
 });
