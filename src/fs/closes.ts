@@ -86,10 +86,10 @@ export class Closes {
     const { publisher } = this.#core.options;
     using _ = await node.mutex.acquire(signal);
     if (node.isNameless) return undefined;
-    if (node.save !== save) return publisher.find(node.key)?.closed; // somebody else has closed it meanwhile
+    if (node.save !== save) return publisher.find(node.key)?.newestClosed; // somebody else has closed it meanwhile
     if (!(await this.#hold(save, signal))) {
       const waits = signal !== undefined && this.#waitsForCommit(save);
-      await orRefuse(this.#core, save, () => publisher.close(save, { durable: !waits }, signal));
+      await orRefuse(this.#core, save, () => publisher.close(save, { durable: !waits }));
     }
     // Its name may have gone meanwhile, and who has it open still wants its content.
     if (save.isNameless) return undefined;
@@ -141,7 +141,7 @@ export class Closes {
   /** A FLUSH without new bytes: nothing to do, or the same wait as the close before. */
   async #joinPending(node: Node, signal: AbortSignal): Promise<void> {
     node.save?.assertAccepted();
-    const closed = this.#core.options.publisher.find(node.key)?.closed;
+    const closed = this.#core.options.publisher.find(node.key)?.newestClosed;
     if (closed === undefined || closed.record.state.kind === "held") return;
     if (closed.record.state.kind === "parked" || this.#waitsForCommit(closed))
       await this.#awaitPromise(closed, signal);

@@ -119,7 +119,7 @@ export class Files {
       await orRefuse(this.#core, save, () => publisher.fsync(save));
       return;
     }
-    const closed = publisher.find(node.key)?.closed;
+    const closed = publisher.find(node.key)?.newestClosed;
     if (closed !== undefined) await closed.content.sync();
     await catalog.syncNow();
   }

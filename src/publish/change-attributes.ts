@@ -19,7 +19,7 @@ export async function changeAttributes(
   save.record = { ...save.record, attributes: change(save.record.attributes) };
   const { record, made } = save;
   const slot = engine.slots.get(record.key);
-  if (slot?.open !== save && slot?.closed !== save) return false;
+  if (slot?.open !== save && slot?.closed !== save && slot?.next !== save) return false;
   // Of an open file nothing is promised: the catalog hears of it with the fsync or close.
   if (record.state.kind === "open") return true;
   // A save's record that is written behind its deletion would come back at the next start.

@@ -3,12 +3,14 @@
 
 import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
 import { toPartNumber } from "../model/mod.ts";
+import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
 import { Publication } from "./publication.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
+import { dropChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { Transfer } from "./transfer.ts";
 import { uploadSlot } from "./upload-slot.ts";
@@ -75,6 +77,7 @@ export class Driver {
 
   /** Does the next thing. `idle`: nothing to do until somebody wakes us; `pause`: try again a little later. */
   async #stepOf(slot: Slot): Promise<"idle" | "more" | "pause"> {
+    await this.#promote(slot);
     const { closed, want, open } = slot;
     const isHeld = closed?.record.state.kind === "held";
     if (closed !== undefined && !isHeld && closed.record.state.kind !== "parked")
@@ -82,6 +85,19 @@ export class Driver {
     if (want !== undefined && closed === undefined) return this.#makeTrue(slot);
     if (open !== undefined && (closed === undefined || isHeld)) this.#sendAhead(open);
     return "idle";
+  }
+
+  /** What was closed while a completing request was under way takes its turn; what that has not published is superseded. */
+  async #promote(slot: Slot): Promise<void> {
+    const { closed, next } = slot;
+    if (next === undefined || closed?.record.state.kind === "completing") return;
+    slot.closed = next;
+    slot.next = undefined;
+    if (closed === undefined) return slot.changed.notify();
+    closed.supersededBy = next;
+    await this.#engine.catalog.apply(dropChanges(closed), { sync: false });
+    dropSave(this.#engine, closed);
+    slot.changed.notify();
   }
 
   async #publish(slot: Slot, save: Save): Promise<"more" | "pause"> {

@@ -52,8 +52,8 @@ export class Namespace {
     await this.#notCompleting(from, to);
     await this.#notCircular(from, to);
     const source = this.#engine.slots.of(from);
-    if (source.content !== pending) return undefined;
     const destination = this.#engine.slots.of(to);
+    if (source.content !== pending || source.next || destination.next) return undefined;
     const wasCopy = source.want?.kind === "copy";
     const changes = this.#clear(destination, keeper);
     if (source.open !== undefined || source.closed !== undefined)
@@ -98,7 +98,7 @@ export class Namespace {
     const { object, pending, keeper } = found;
     await this.#notCompleting(key);
     const slot = this.#engine.slots.of(key);
-    if (slot.content !== pending) return undefined;
+    if (slot.content !== pending || slot.next) return undefined;
     const copied = slot.want?.kind === "copy";
     const changes = [...this.#clear(slot, keeper), ...this.#abandonUpload(slot)];
     if (slot.interrupted !== undefined) {
@@ -237,7 +237,10 @@ export class Namespace {
       await this.#while(
         key,
         deadline,
-        ({ closed, open }) => closed?.record.state.kind === "completing" || open?.isReady === false,
+        ({ closed, next, open }) =>
+          next !== undefined ||
+          closed?.record.state.kind === "completing" ||
+          open?.isReady === false,
       );
   }
 

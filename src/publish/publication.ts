@@ -43,6 +43,8 @@ export class Publication {
   async run(slot: Slot, save: Save): Promise<void> {
     const signal = anySignal(save.abandon.signal, this.#engine.stop);
     if (await this.#lookFirst(slot, save, signal)) return;
+    // What its request has not published is superseded by what was closed meanwhile.
+    if (slot.next !== undefined) return;
     if (save.content.partCount <= 1) await this.#putWhole(slot, save, signal);
     else await this.#completeParts(slot, save, signal);
   }
@@ -323,10 +325,11 @@ export class Publication {
     };
     save.made = object;
     const changes: Change[] = [{ put: "object", record: object }];
-    if (slot.open !== undefined) {
-      // What is being written now was begun on top of this save: its untouched ranges are this object's.
-      slot.open.record = { ...slot.open.record, base: { kind: "object", etag, size: object.size } };
-      changes.push({ put: "save", record: slot.open.record });
+    for (const later of [slot.next, slot.open]) {
+      if (later === undefined) continue;
+      // It was begun on top of this save: its untouched ranges are this object's.
+      later.record = { ...later.record, base: { kind: "object", etag, size: object.size } };
+      changes.push({ put: "save", record: later.record });
     }
     await this.#remove(slot, save, changes, object);
     this.#engine.pace.published(slot.key);
@@ -360,7 +363,8 @@ export class Publication {
     const place = orderOf(save);
     saves.delete(id);
     if (slot.closed === save) slot.closed = undefined;
-    slot.look = false;
+    // What was loaded at start behind it has not been compared with the bucket yet.
+    slot.look = slot.look && slot.next !== undefined;
     slot.lastError = undefined;
     onObjectChanged(slot.key, made ?? "unknown");
     order.leave(place, directoryOf(slot.key));

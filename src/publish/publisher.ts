@@ -116,21 +116,22 @@ export class Publisher {
 
   /**
    * Orderly closed: from now on the save must be published or parked. A closed one that is pending is superseded; one
-   * whose completing request is under way is waited for.
+   * whose completing request is under way goes first.
    */
-  async close(save: Save, options: CloseOptions, signal?: AbortSignal): Promise<void> {
+  async close(save: Save, options: CloseOptions): Promise<void> {
     const { catalog } = this.#engine;
     await save.content.freezeAll();
     if (options.durable) await save.content.sync();
-    while (this.#slotOf(save.record.key).closed?.record.state.kind === "completing")
-      await this.#slotOf(save.record.key).changed.wait(signal);
     step("save.closing");
     if (save.isNameless) return; // removed meanwhile: there is nothing to publish
     const slot = this.#slotOf(save.record.key);
-    const superseded = slot.closed;
+    const isBehind = slot.closed?.record.state.kind === "completing";
+    const superseded = isBehind ? slot.next : slot.closed;
     const { want } = slot;
     const changes = this.#closeChanges(save, slot, options.durable);
-    slot.closed = save;
+    if (superseded !== undefined) changes.push(...dropChanges(superseded));
+    if (isBehind) slot.next = save;
+    else slot.closed = save;
     slot.want = undefined;
     if (slot.open === save) slot.open = undefined;
     if (superseded !== undefined) superseded.supersededBy = save;
@@ -215,6 +216,7 @@ export class Publisher {
     const slot = this.find(save.record.key);
     if (slot?.open === save) slot.open = undefined;
     if (slot?.closed === save) slot.closed = undefined;
+    if (slot?.next === save) slot.next = undefined;
     if (slot?.interrupted === save) slot.interrupted = undefined;
     await this.#engine.catalog.apply(dropChanges(save), { sync: false });
     dropSave(this.#engine, save);
@@ -373,7 +375,6 @@ export class Publisher {
     save.record = { ...closed, fsynced: durable };
     const changes: Change[] = [{ put: "save", record: save.record }, ...partChanges(save)];
     if (slot.want !== undefined) changes.push({ del: "want", key: slot.key });
-    if (slot.closed !== undefined) changes.push(...dropChanges(slot.closed));
     return changes;
   }
 

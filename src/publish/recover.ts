@@ -95,7 +95,14 @@ async function enterSave(
   }
   enterState(engine, save);
   const slot = publisher.slotOf(record.key);
-  slot.closed = save;
+  // In the order of the closes: the request of the first may have been under way when the second was closed.
+  if (slot.closed === undefined) slot.closed = save;
+  else {
+    const { closed: first } = slot;
+    if (first.record.state.kind === "closed")
+      first.record = first.after({ kind: "complete", token: first.record.id });
+    slot.next = save;
+  }
   slot.look = true;
 }
 

@@ -13,6 +13,8 @@ export class Slot {
   open: Save | undefined;
   /** Closed, held, completing or parked. */
   closed: Save | undefined;
+  /** Closed while the completing request of `closed` is under way: takes its place when that has ended, however. */
+  next: Save | undefined;
   interrupted: Save | undefined;
   /** A save under a held name that will be renamed to this key: its parts go to this key's upload. */
   guest: Save | undefined;
@@ -57,6 +59,7 @@ export class Slot {
     return !(
       this.open ||
       this.closed ||
+      this.next ||
       this.interrupted ||
       this.guest ||
       this.want ||
@@ -73,6 +76,11 @@ export class Slot {
 
   /** The save whose content a reader of this key sees, if one is pending. */
   get visible(): Save | undefined {
-    return this.open?.isReady ? this.open : this.closed;
+    return this.open?.isReady ? this.open : this.newestClosed;
+  }
+
+  /** What was closed last, if it is pending. */
+  get newestClosed(): Save | undefined {
+    return this.next ?? this.closed;
   }
 }

@@ -25,7 +25,7 @@ export interface Pending {
 export function listPending(engine: Engine): Pending[] {
   const pending: Pending[] = [];
   for (const slot of engine.slots.values()) {
-    for (const save of [slot.closed, slot.open, slot.interrupted])
+    for (const save of [slot.closed, slot.next, slot.open, slot.interrupted])
       if (save !== undefined) pending.push(ofSave(engine, slot, save));
     if (slot.want !== undefined) pending.push(ofWant(slot, slot.want));
   }
