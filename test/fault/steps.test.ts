@@ -35,11 +35,16 @@ def save(name, content):
     say("closed " + name)
 small = open(src + "/small", "rb").read()
 big = open(src + "/big", "rb").read()
+medium = open(src + "/medium", "rb").read()
 save("small", small)
+save("medium", medium)
 with open(d + "/synced", "wb") as f:
     f.write(small); f.flush(); os.fsync(f.fileno())
     say("synced synced")
 say("closed synced")
+fd = os.open(d + "/.held.aB3dE9", os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600)
+os.write(fd, small); os.close(fd)
+os.rename(d + "/.held.aB3dE9", d + "/held"); say("closed held")
 save("big", big)
 os.makedirs(d + "/dir", exist_ok=True); say("made dir")
 os.rename(d + "/big", d + "/dir/moved"); say("renamed big dir/moved")
@@ -97,6 +102,7 @@ function sha(bytes: Uint8Array): string {
 async function assertNothingTorn({ emulator, bucket, base }: Scene): Promise<string[]> {
   const whole = new Set([
     sha(await readFile(join(base, "src/small"))),
+    sha(await readFile(join(base, "src/medium"))),
     sha(await readFile(join(base, "src/big"))),
     sha(Buffer.alloc(0)),
   ]);
@@ -108,14 +114,14 @@ async function assertNothingTorn({ emulator, bucket, base }: Scene): Promise<str
 
 /** What must be there, and what must not, by the manifest. */
 function expected(manifest: string): {
-  present: Map<string, "small" | "big">;
+  present: Map<string, "small" | "medium" | "big">;
   absent: Set<string>;
 } {
-  const present = new Map<string, "small" | "big">();
+  const present = new Map<string, "small" | "medium" | "big">();
   const absent = new Set<string>();
   for (const line of manifest.split("\n")) {
     const [what, name = "", to = ""] = line.split(" ");
-    if (what === "closed") present.set(name, name === "big" ? "big" : "small");
+    if (what === "closed") present.set(name, name === "big" || name === "medium" ? name : "small");
     if (what === "removed" || what === "renamed") {
       const content = present.get(name);
       present.delete(name);
@@ -149,6 +155,7 @@ describe.skipIf(why !== undefined)("SIGKILL of the mount at a named step", () =>
         const { base, mount, emulator } = scene;
         await mkdir(join(base, "src"));
         await writeFile(join(base, "src/small"), Buffer.alloc(5000, "s"));
+        await writeFile(join(base, "src/medium"), Buffer.alloc(500_000, "m"));
         await writeFile(
           join(base, "src/big"),
           Buffer.from(
