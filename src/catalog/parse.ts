@@ -9,6 +9,7 @@ import {
   type PartPlan,
   type SaveRecord,
   type SaveState,
+  type Source,
   toEtag,
   toIno,
   toKey,
@@ -43,6 +44,7 @@ export function parseSave(value: unknown): SaveRecord {
     key: toKey(fields.text("key")),
     ino: toIno(fields.whole("ino", 1)),
     base: parseBase(fields.inside("base")),
+    ...parseSource(fields),
     attributes: parseAttributes(fields.inside("attributes")),
     size: fields.whole("size"),
     fsynced: fields.flag("fsynced"),
@@ -97,6 +99,13 @@ function parseBase(fields: Fields): Base {
   if (kind === "absent") return { kind };
   if (kind !== "object") throw fields.unknown("kind");
   return { kind, etag: toEtag(fields.text("etag")), size: fields.whole("size") };
+}
+
+function parseSource(fields: Fields): { source?: Source } {
+  if (!fields.has("source")) return {};
+  const source = fields.inside("source");
+  const key = toKey(source.text("key"));
+  return { source: { key, etag: toEtag(source.text("etag")), size: source.whole("size") } };
 }
 
 function parseAttributes(fields: Fields): Attributes {

@@ -70,7 +70,7 @@ export class Files {
     const { node, write } = this.#core.handles.file(id);
     if (!write) throw new KodomountError("BadHandle", "The file was not opened for writing");
     using _ = await node.mutex.acquire(request.signal);
-    await this.#change(node, request.signal, (save) =>
+    await this.change(node, request.signal, (save) =>
       save.content.write(offset, data, request.signal),
     );
   }
@@ -88,30 +88,14 @@ export class Files {
     if (size === sizeOf(await this.#view.current(node, request.signal))) return undefined;
     // What cannot be is refused before anything is changed: that does not fail the file.
     if (size > 0) partAt(this.#core.options.publisher.plan, size - 1);
-    await this.#change(node, request.signal, (save) => save.content.truncate(size, request.signal));
+    await this.change(node, request.signal, (save) => save.content.truncate(size, request.signal));
     return node.save;
-  }
-
-  async fallocate(
-    request: Request,
-    id: HandleId,
-    mode: number,
-    range: { offset: number; length: number },
-  ): Promise<void> {
-    const { node, write } = this.#core.handles.file(id);
-    if (!write) throw new KodomountError("BadHandle", "The file was not opened for writing");
-    if (mode === FALLOC_FL_KEEP_SIZE) return;
-    if (mode !== 0)
-      throw new KodomountError("NotSupported", `fallocate with mode ${mode} is not supported`);
-    const end = range.offset + range.length;
-    if (end > sizeOf(await this.#view.current(node, request.signal)))
-      await this.resize(request, node, end);
   }
 
   async fsync(request: Request, id: HandleId): Promise<void> {
     const { node, write } = this.#core.handles.file(id);
     const { publisher, catalog } = this.#core.options;
-    if (!write || node.isNameless) return;
+    if (!write || (node.isNameless && !node.isLinkable)) return;
     using _ = await node.mutex.acquire(request.signal);
     const save = node.save;
     if (save !== undefined) {
@@ -163,7 +147,7 @@ export class Files {
     const current = await this.#view.current(node, signal);
     if (current.kind === "save" && current.save === node.save) {
       if (current.save.record.state.kind === "open")
-        return await this.#change(node, signal, (save) => save.content.truncate(0));
+        return await this.change(node, signal, (save) => save.content.truncate(0));
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;
@@ -228,8 +212,8 @@ export class Files {
     }
   }
 
-  /** A change of content. If it fails, other than by a signal, the save is refused: half of it must not be published. */
-  async #change(
+  /** A change of content. If it fails, other than by a signal, the save is refused: half of it must not be published. The caller has the node's mutex. */
+  async change(
     node: Node,
     signal: AbortSignal,
     change: (save: Save) => Promise<void>,
@@ -254,8 +238,6 @@ export class Files {
     return node;
   }
 }
-
-const FALLOC_FL_KEEP_SIZE = 1;
 
 /** What a save that modifies starts as. */
 function originOf(current: Exclude<Current, { kind: "copy" }>): Origin {

@@ -8,6 +8,7 @@ import { Closes } from "./closes.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
 import { Files } from "./files.ts";
 import { Names } from "./names.ts";
+import { Ranges } from "./ranges.ts";
 import { Renames } from "./renames.ts";
 import type { Node } from "./tree.ts";
 import type {
@@ -23,6 +24,7 @@ import type {
   StatFs,
   XattrValue,
 } from "./types.ts";
+import { Unnamed } from "./unnamed.ts";
 import { View } from "./view.ts";
 import { NodeXattrs } from "./xattrs.ts";
 
@@ -42,19 +44,28 @@ export class KodoFilesystem implements Filesystem {
   readonly #closes: Closes;
   readonly #files: Files;
   readonly #names: Names;
+  readonly #ranges: Ranges;
   readonly #renames: Renames;
   readonly #attributes: NodeAttributes;
   readonly #xattrs: NodeXattrs;
+  readonly #unnamed: Unnamed;
 
   constructor(options: FilesystemOptions) {
     this.#core = new Core(options);
     this.#view = new View(this.#core);
     this.#closes = new Closes(this.#core);
     this.#files = new Files(this.#core, this.#view, this.#closes);
+    this.#ranges = new Ranges(this.#core, this.#view, this.#files);
     this.#names = new Names(this.#core, this.#view, this.#files);
     this.#renames = new Renames(this.#core, this.#view);
     this.#attributes = new NodeAttributes(this.#core, this.#view);
     this.#xattrs = new NodeXattrs(this.#view, this.#attributes);
+    this.#unnamed = new Unnamed({
+      core: this.#core,
+      view: this.#view,
+      files: this.#files,
+      names: this.#names,
+    });
   }
 
   /** Answers given before a take-over. */
@@ -182,6 +193,19 @@ export class KodoFilesystem implements Filesystem {
     return this.#changing([directory], () => this.#names.create(request, directory, name, options));
   }
 
+  async tmpfile(
+    request: Request,
+    parent: Ino,
+    options: { mode: number; flags: OpenFlags },
+  ): Promise<Entry & { opened: Opened }> {
+    return this.#unnamed.tmpfile(request, this.#core.directory(parent), options);
+  }
+
+  async link(request: Request, ino: Ino, parent: Ino, name: Uint8Array): Promise<Entry> {
+    const [node, directory] = [this.#core.node(ino), this.#core.directory(parent)];
+    return this.#changing([directory], () => this.#unnamed.link(request, node, directory, name));
+  }
+
   open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
     return this.#files.open(request, ino, flags);
   }
@@ -220,7 +244,25 @@ export class KodoFilesystem implements Filesystem {
     mode: number,
     range: { offset: number; length: number },
   ): Promise<void> {
-    return this.#files.fallocate(request, handle, mode, range);
+    return this.#ranges.fallocate(request, handle, mode, range);
+  }
+
+  async copyRange(
+    request: Request,
+    from: { handle: HandleId; offset: number },
+    to: { handle: HandleId; offset: number },
+    length: number,
+  ): Promise<number> {
+    return this.#ranges.copy(request, from, to, length);
+  }
+
+  async seek(
+    request: Request,
+    ino: Ino,
+    offset: number,
+    what: "data" | "hole",
+  ): Promise<number | undefined> {
+    return this.#ranges.seek(request, this.#core.node(ino), offset, what);
   }
 
   async opendir(_request: Request, ino: Ino): Promise<HandleId> {

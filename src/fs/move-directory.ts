@@ -2,11 +2,10 @@
 // background while the view is right at once.
 
 import { KodomountError } from "../base/mod.ts";
-import type { Change, ObjectRecord } from "../catalog/mod.ts";
+import type { ObjectRecord } from "../catalog/mod.ts";
 import { type Attributes, type Etag, type Key, parentKey, toKey } from "../model/mod.ts";
-import { type CopyWant, Save } from "../publish/mod.ts";
+import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
-import { fetchBase } from "./place.ts";
 import type { Request } from "./types.ts";
 import { pendingAt } from "./view.ts";
 
@@ -30,58 +29,52 @@ export async function moveDirectory(
   const { request, from, to } = move;
   const { publisher } = core.options;
   using _frozen = await publisher.freeze(from);
-  const pending = pendingBelow(core, from);
-  for (const save of pending.values())
-    if (save instanceof Save) await fetchBase(save.content, request.signal);
+  const before = pendingBelow(core, from);
   const objects = await objectsBelow(core, from, request.signal);
-  const moved = new Set([...objects.keys(), ...pending.keys()]);
+  const moved = new Set([...objects.keys(), ...before.keys()]);
   const unmarked = await unmarkedBelow(core, from, moved);
   using _ = await core.names.acquire(request.signal);
-  if (!isSame(pending, pendingBelow(core, from))) return false;
-  const changes: Change[] = [];
-  const touched: Key[] = [from, to];
+  const now = pendingBelow(core, from);
+  if ([...now.keys()].some((key) => !moved.has(key))) return false;
+  await noteCommitted(core, { before, now, objects }, request.signal);
+  const moves = [...moved]
+    .filter((key) => !isAbsent(core, key) && (objects.has(key) || now.has(key)))
+    .map((key) => {
+      const target = toKey(to + key.slice(from.length));
+      return {
+        from: key,
+        to: target,
+        object: objects.get(key),
+        target: undefined,
+        pending: now.get(key),
+      };
+    });
+  const changes = await publisher.rename(moves);
+  if (changes === undefined) return false;
   for (const record of unmarked) {
     const key = toKey(to + record.key.slice(from.length));
     changes.push({ put: "object", record: { ...record, key } }, { del: "object", key: record.key });
   }
-  for (const key of moved) {
-    if (isAbsent(core, key)) continue;
-    const target = toKey(to + key.slice(from.length));
-    changes.push(
-      ...(await moveOne(core, {
-        request,
-        from: key,
-        to: target,
-        object: objects.get(key),
-        pending: pending.get(key),
-      })),
-    );
-    touched.push(key, target);
-  }
+  const touched = [from, to, ...moves.flatMap((one) => [one.from, one.to])];
   await publisher.journal(changes, touched, core.remember(request, {}));
   return true;
 }
 
-/** It may be closed anew, or its copy have come, in this very moment: then what is there now is renamed. */
-async function moveOne(
+/** What was pending may have come into the bucket since: then there is an object that the listing did not show. */
+async function noteCommitted(
   core: Core,
-  one: {
-    request: Request;
-    from: Key;
-    to: Key;
-    object: Found | undefined;
-    pending: Save | CopyWant | undefined;
+  found: {
+    before: ReadonlyMap<Key, unknown>;
+    now: ReadonlyMap<Key, unknown>;
+    objects: Map<Key, Found>;
   },
-): Promise<Change[]> {
-  const { publisher, loader } = core.options;
-  const { request, from, to } = one;
-  const move = { from, to, object: one.object, target: undefined, pending: one.pending };
-  for (;;) {
-    const changes = await publisher.rename(move);
-    if (changes !== undefined) return changes;
-    move.object = await withAttributes(core, from, await loader.object(from, request.signal));
-    move.pending = publisher.find(from)?.content;
-    if (move.object === undefined && move.pending === undefined) return []; // removed
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [key, pending] of found.before) {
+    if (found.now.get(key) === pending) continue;
+    const object = await core.options.loader.object(key, signal);
+    const known = await withAttributes(core, key, object);
+    if (known !== undefined) found.objects.set(key, known);
   }
 }
 
@@ -114,24 +107,24 @@ function pendingBelow(core: Core, from: Key): Map<Key, Save | CopyWant | undefin
   return pending;
 }
 
-function isSame(a: ReadonlyMap<Key, unknown>, b: ReadonlyMap<Key, unknown>): boolean {
-  return a.size === b.size && [...a].every(([key, save]) => b.get(key) === save);
-}
-
 function isAbsent(core: Core, key: Key): boolean {
   return pendingAt(core.options.publisher.find(key)) === "absent";
 }
 
 async function objectsBelow(core: Core, from: Key, signal: AbortSignal): Promise<Map<Key, Found>> {
+  const { catalog, loader } = core.options;
   const objects = new Map<Key, Found>();
-  for await (const { key, etag, size } of core.options.loader.below(from, signal)) {
+  for await (const { key, etag, size } of loader.below(from, signal)) {
     if (objects.size >= OBJECTS_MAX)
       throw new KodomountError(
         "CrossDevice",
         `A directory of more than ${OBJECTS_MAX} objects is not renamed in one step`,
       );
-    const found = await withAttributes(core, key, { etag, size });
-    if (found !== undefined) objects.set(key, found);
+    objects.set(key, { etag, size });
+  }
+  for (const { key, etag, attributes } of await catalog.objectsBelow(from)) {
+    const object = objects.get(key);
+    if (object?.etag === etag) objects.set(key, { ...object, attributes });
   }
   return objects;
 }

@@ -198,7 +198,7 @@ export class Names {
     const { mode, madePrivate = false } = what;
     const kind = (mode & S_IFMT) === S_IFDIR ? "directory" : "file";
     using _ = await this.#core.names.acquire(request.signal);
-    const attributes = await this.#newAttributes(request, place.parent, mode, clock.now());
+    const attributes = await this.newAttributes(request, place.parent, mode, clock.now());
     const key = keyOf(place, kind);
     const base: Base = { kind: "absent" };
     if (publisher.find(key)?.visible !== undefined)
@@ -220,7 +220,8 @@ export class Names {
     return { stat: toStat(node, attributes, 0) };
   }
 
-  async #newAttributes(
+  /** Of what `request` makes in `parent`. */
+  async newAttributes(
     request: Request,
     parent: Node,
     mode: number,

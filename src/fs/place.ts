@@ -10,7 +10,7 @@ import {
   type Key,
   parseName,
 } from "../model/mod.ts";
-import type { Content, CopyWant, Save } from "../publish/mod.ts";
+import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import { assertNotReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
@@ -109,9 +109,4 @@ export function keyOf(place: Place, kind: "file" | "directory"): Key {
 export function pendingOf(found: Found): Save | CopyWant | undefined {
   if (found.kind === "directory" || found.current.kind === "remote") return undefined;
   return found.current.kind === "save" ? found.current.save : found.current.want;
-}
-
-/** All that lies underneath, which is readable under the present name only. */
-export async function fetchBase(content: Content, signal: AbortSignal): Promise<void> {
-  for (const partNumber of content.partNumbers()) await content.materialize(partNumber, signal);
 }

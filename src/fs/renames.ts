@@ -6,7 +6,7 @@ import type { Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import { keeperOf } from "./keep.ts";
 import { moveDirectory } from "./move-directory.ts";
-import { fetchBase, keyOf, type Place, Places, pendingOf } from "./place.ts";
+import { keyOf, type Place, Places, pendingOf } from "./place.ts";
 import type { Node } from "./tree.ts";
 import type { Request } from "./types.ts";
 import type { Found, View } from "./view.ts";
@@ -68,8 +68,6 @@ export class Renames {
   ): Promise<boolean> {
     const { publisher } = this.#core.options;
     const to = keyOf(destination, "file");
-    // What lies underneath is readable under the old name only.
-    if (found.current.kind === "save") await fetchBase(found.current.save.content, request.signal);
     const object = await this.#places.objectAt(found, request.signal);
     const replaced =
       target?.kind === "file" ? await this.#places.objectAt(target, request.signal) : undefined;
@@ -81,7 +79,7 @@ export class Renames {
       const node = destination.parent.children.get(destination.name);
       await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
       const move = { from: found.key, to, object, target: replaced?.etag, pending, keeper };
-      const changes = await publisher.rename(move);
+      const changes = await publisher.rename([move]);
       if (changes === undefined) return false;
       await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
     }

@@ -48,6 +48,8 @@ export class Node {
   changedMs: number | undefined;
   /** Of a directory: when a name in it was made or removed here last, unless a time was set since. */
   entriesMs: number | undefined;
+  /** Made without a name, and may be given one. */
+  isLinkable = false;
 
   constructor(ino: Ino, kind: "file" | "directory", name: string, parent: Node | undefined) {
     this.ino = ino;
@@ -94,6 +96,13 @@ export class Tree {
     if (before !== undefined) this.detach(before);
     const node = new Node(ino, kind, name, parent);
     parent.children.set(name, node);
+    this.#nodes.set(ino, node);
+    return node;
+  }
+
+  /** A new file that has no name, for who holds it open. */
+  addNameless(name: string, ino: Ino): Node {
+    const node = new Node(ino, "file", name, undefined);
     this.#nodes.set(ino, node);
     return node;
   }

@@ -129,6 +129,14 @@ export interface Filesystem {
     name: Uint8Array,
     options: { mode: number; flags: OpenFlags },
   ): Promise<Entry & { opened: Opened }>;
+  /** A file without a name in `parent`'s filesystem; `exclusive`: it will never get one. */
+  tmpfile(
+    request: Request,
+    parent: Ino,
+    options: { mode: number; flags: OpenFlags },
+  ): Promise<Entry & { opened: Opened }>;
+  /** Gives a name to what `tmpfile` has made; for anything else `NotPermitted`. */
+  link(request: Request, ino: Ino, parent: Ino, name: Uint8Array): Promise<Entry>;
   open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened>;
   /** At most `length` bytes; fewer only at the end of the file. */
   read(request: Request, handle: HandleId, offset: number, length: number): Promise<Uint8Array>;
@@ -139,13 +147,27 @@ export interface Filesystem {
   /** The last reference to the handle is gone. Errors reach nobody. */
   release(handle: HandleId): Promise<void>;
   fsync(request: Request, handle: HandleId, dataOnly: boolean): Promise<void>;
-  /** Modes 0 and 1 (FALLOC_FL_KEEP_SIZE). */
+  /** Allocates nothing: it extends (mode 0) or zeros (3, 16, 17); mode 1 does nothing. Others are `NotSupported`. */
   fallocate(
     request: Request,
     handle: HandleId,
     mode: number,
     range: { offset: number; length: number },
   ): Promise<void>;
+  /** Copies without moving bytes through here, as many as it says; `NotSupported`: the caller reads and writes. */
+  copyRange(
+    request: Request,
+    from: { handle: HandleId; offset: number },
+    to: { handle: HandleId; offset: number },
+    length: number,
+  ): Promise<number>;
+  /** Where data, or a hole, begins at or behind `offset`; undefined: not before the end, or beyond it. */
+  seek(
+    request: Request,
+    ino: Ino,
+    offset: number,
+    what: "data" | "hole",
+  ): Promise<number | undefined>;
   opendir(request: Request, ino: Ino): Promise<HandleId>;
   /** Entries after `cookie` (0: from the start, with `.` and `..`), as many as the caller likes to take. */
   readdir(request: Request, handle: HandleId, cookie: number): Promise<readonly DirectoryEntry[]>;

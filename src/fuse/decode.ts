@@ -35,6 +35,11 @@ export function decodeName(body: Buffer, at: number): Buffer {
   return name ?? Buffer.alloc(0);
 }
 
+/** fuse_link_in: the new name for inode `target`. */
+export function decodeLink(body: Buffer): { target: Ino; name: Buffer } {
+  return { target: toIno(readU64(body, 0)), name: decodeName(body, Size.LINK_IN) };
+}
+
 /** fuse_forget_in */
 export function decodeForget(body: Buffer): number {
   return readU64(body, 0);
@@ -213,6 +218,20 @@ export function decodeFallocate(body: Buffer): {
     handle: decodeHandle(body),
     mode: body.readUInt32LE(24),
     range: { offset: readU64(body, 8), length: readU64(body, 16) },
+  };
+}
+
+/** fuse_copy_file_range_in. Flags have no meaning yet. */
+export function decodeCopyRange(body: Buffer): {
+  from: { handle: HandleId; offset: number };
+  to: { handle: HandleId; offset: number };
+  length: number;
+} {
+  return {
+    from: { handle: decodeHandle(body), offset: readU64(body, 8) },
+    to: { handle: toHandleId(readU64(body, 24)), offset: readU64(body, 32) },
+    // "As much as there is" may be any number.
+    length: Number(body.readBigUInt64LE(40)),
   };
 }
 

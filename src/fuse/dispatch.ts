@@ -8,10 +8,12 @@ import { constants } from "node:os";
 import type { Closing, Filesystem, Request } from "../fs/mod.ts";
 import type { Ino } from "../model/mod.ts";
 import {
+  decodeCopyRange,
   decodeCreate,
   decodeFallocate,
   decodeFsyncFlags,
   decodeHandle,
+  decodeLink,
   decodeLseek,
   decodeMode,
   decodeName,
@@ -78,7 +80,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [Opcode.RMDIR, rmdir],
   [Opcode.RENAME, rename],
   [Opcode.RENAME2, rename2],
-  [Opcode.LINK, refuse(errno.EPERM)],
+  [Opcode.LINK, link],
   [Opcode.OPEN, open],
   [Opcode.CREATE, create],
   [Opcode.READ, read],
@@ -99,10 +101,9 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [Opcode.GETXATTR, getxattr],
   [Opcode.LISTXATTR, listxattr],
   [Opcode.REMOVEXATTR, removexattr],
-  // The kernel then copies by reading and writing.
-  [Opcode.COPY_FILE_RANGE, refuse(errno.EOPNOTSUPP)],
-  [Opcode.COPY_FILE_RANGE_64, refuse(errno.EOPNOTSUPP)],
-  [Opcode.TMPFILE, refuse(errno.EOPNOTSUPP)],
+  [Opcode.COPY_FILE_RANGE, copyFileRange],
+  [Opcode.COPY_FILE_RANGE_64, copyFileRange64],
+  [Opcode.TMPFILE, tmpfile],
   [Opcode.SYNCFS, refuse(errno.EOPNOTSUPP)],
   // With default_permissions the kernel checks by itself; it asks with GETATTR when there is no STATX.
   [Opcode.ACCESS, refuse(errno.ENOSYS)],
@@ -211,6 +212,18 @@ async function create({ filesystem }: Context, { request, ino, body }: Call): Pr
   return encodeCreated(stat, opened, flags.write);
 }
 
+/** Its struct is CREATE's; the name in it means nothing. */
+async function tmpfile({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { mode, flags } = decodeCreate(body);
+  const { stat, opened } = await filesystem.tmpfile(request, ino, { mode, flags });
+  return encodeCreated(stat, opened, flags.write);
+}
+
+async function link({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
+  const { target, name } = decodeLink(body);
+  return encodeEntry((await filesystem.link(request, target, ino, name)).stat);
+}
+
 async function read({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
   const { handle, offset, length } = decodeRead(body);
   return filesystem.read(request, handle, offset, length);
@@ -246,13 +259,24 @@ async function fallocate({ filesystem }: Context, { request, body }: Call): Prom
   return NOTHING;
 }
 
-/** All of a file is data up to its end: what the kernel would say as well, but would never ask about again. */
+/** Its reply has 32 bits for the length. */
+async function copyFileRange({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { from, to, length } = decodeCopyRange(body);
+  const most = Math.min(length, 0xffff_ffff);
+  return encodeWritten(await filesystem.copyRange(request, from, to, most));
+}
+
+async function copyFileRange64({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { from, to, length } = decodeCopyRange(body);
+  return encodeSought(await filesystem.copyRange(request, from, to, length));
+}
+
 async function lseek({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
   const { offset, whence } = decodeLseek(body);
   if (whence !== SEEK_DATA && whence !== SEEK_HOLE) return errno.EINVAL;
-  const { size } = await filesystem.getattr(request, ino);
-  if (offset < 0n || offset >= BigInt(size)) return errno.ENXIO;
-  return encodeSought(whence === SEEK_DATA ? Number(offset) : size);
+  const what = whence === SEEK_DATA ? "data" : "hole";
+  const found = await filesystem.seek(request, ino, Number(offset), what);
+  return found === undefined ? errno.ENXIO : encodeSought(found);
 }
 
 async function opendir({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {

@@ -65,6 +65,7 @@ export const Size = {
   CREATE_IN: 16,
   MKNOD_IN: 16,
   MKDIR_IN: 8,
+  LINK_IN: 8,
   RENAME_IN: 8,
   RENAME2_IN: 16,
   SETXATTR_IN: 8,

@@ -132,12 +132,27 @@ export type Base =
   | { readonly kind: "absent" }
   | { readonly kind: "object"; readonly etag: Etag; readonly size: number };
 
+/** A version of an object that unchanged parts of a save lie in. */
+export interface Source {
+  readonly key: Key;
+  readonly etag: Etag;
+  readonly size: number;
+}
+
+/** Where its unchanged parts lie: in the object that it replaces, unless it is a copy of another one. */
+export function sourceOf({ key, base, source }: SaveRecord): Source | undefined {
+  if (source !== undefined) return source;
+  return base.kind === "object" ? { key, etag: base.etag, size: base.size } : undefined;
+}
+
 /** One version of one file's content on its way to one key. */
 export interface SaveRecord {
   readonly id: SaveId;
   readonly key: Key;
   readonly ino: Ino;
   readonly base: Base;
+  /** The object of another key that its unchanged parts lie in. */
+  readonly source?: Source;
   readonly attributes: Attributes;
   /** Bytes, as of the last record; a `closed` state has the final size. */
   readonly size: number;

@@ -20,6 +20,7 @@ import {
 } from "../model/mod.ts";
 import { PartFiles, type PartFilesOptions } from "./part-files.ts";
 
+const ZEROS = new Uint8Array(1024 * 1024);
 const BASE: PartContent = { kind: "base" };
 
 export interface ContentOptions extends PartFilesOptions {
@@ -108,6 +109,20 @@ export class Content {
     for (const partNumber of this.partNumbers()) this.#files.set(partNumber, BASE);
   }
 
+  /** The file goes on, from its end at the start of a part up to `size`, as the object underneath does. */
+  async appendBase(size: number): Promise<void> {
+    using _ = await this.#mutex.acquire();
+    const { plan } = this.#options;
+    const first = this.#size === 0 ? 1 : partAt(plan, this.#size).partNumber;
+    invariant(
+      partOfNumber(plan, toPartNumber(first)).offset === this.#size,
+      "what is copied begins where a part does",
+    );
+    await this.#files.bytes.useSpill();
+    this.#size = size;
+    for (const partNumber of this.partNumbers().slice(first - 1)) this.#files.set(partNumber, BASE);
+  }
+
   /** Starts as found on disk after a restart. Parts without a hash are hashed anew. */
   restore(size: number, parts: Iterable<readonly [PartNumber, PartContent]>): void {
     this.#size = size;
@@ -156,6 +171,35 @@ export class Content {
     using _ = await this.#mutex.acquire(signal);
     if (size > 0) partAt(this.#options.plan, size - 1);
     await this.#resize(size, signal);
+  }
+
+  /** Zeros from `offset` on, as far as the file reaches. Whole parts become holes. */
+  async zero(offset: number, length: number, signal?: AbortSignal): Promise<void> {
+    using _ = await this.#mutex.acquire(signal);
+    const end = Math.min(offset + length, this.#size);
+    for (let at = offset; at < end; ) {
+      const part = partAt(this.#options.plan, at);
+      const within = at - part.offset;
+      const count = Math.min(end - at, part.size - within);
+      if (within === 0 && count === partSizeIn(part, this.#size))
+        await this.#files.drop(part.partNumber);
+      else if (this.part(part.partNumber).kind !== "hole")
+        for (let done = 0; done < count; done += ZEROS.length) {
+          const zeros = ZEROS.subarray(0, count - done);
+          await this.#writePart(part, within + done, zeros, signal);
+        }
+      at += count;
+    }
+  }
+
+  /** Where data, or a hole, begins at or behind `offset`, by whole parts; undefined: not before the end. */
+  seek(offset: number, what: "data" | "hole"): number | undefined {
+    for (let at = offset; at < this.#size; ) {
+      const part = partAt(this.#options.plan, at);
+      if ((this.part(part.partNumber).kind === "hole") === (what === "hole")) return at;
+      at = part.offset + part.size;
+    }
+    return what === "hole" ? this.#size : undefined;
   }
 
   /** `length` bytes, fewer at the end of the file; undefined when the content has been freed: look again where it is now. */

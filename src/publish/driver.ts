@@ -2,7 +2,7 @@
 // recovery is: load the records, wake the drivers.
 
 import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
-import { toPartNumber } from "../model/mod.ts";
+import { type Key, toPartNumber } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
@@ -18,6 +18,8 @@ import { describeWant, Wants } from "./wants.ts";
 
 const PAUSE_MIN_MS = 200;
 const PAUSE_MAX_MS = 10_000;
+/** Slots that are woken in one go. */
+const WAKE_COUNT = 100;
 
 export class Driver {
   readonly #engine: Engine;
@@ -54,6 +56,20 @@ export class Driver {
     if (slot.driving || this.#engine.stop.aborted) return;
     slot.driving = true;
     this.#engine.background.run(`publishing ${slot.key}`, () => this.#drive(slot));
+  }
+
+  /** Something has changed at each of these keys. Thousands at once would hold up the reply, and everybody else. */
+  wakeKeys(keys: readonly Key[]): void {
+    for (const key of keys.slice(0, WAKE_COUNT)) {
+      const slot = this.#engine.slots.get(key);
+      slot?.changed.notify();
+      if (slot !== undefined) this.wake(slot);
+    }
+    if (keys.length <= WAKE_COUNT) return;
+    this.#engine.background.run("waking what was renamed", async () => {
+      await this.#engine.clock.sleep(0);
+      this.wakeKeys(keys.slice(WAKE_COUNT));
+    });
   }
 
   async #drive(slot: Slot): Promise<void> {

@@ -14,6 +14,7 @@ export function dropSave(engine: Engine, save: Save): void {
 /** The same, but its content stays. */
 export function leaveSave(engine: Engine, save: Save): void {
   save.abandon.abort();
+  engine.needs.remove(save);
   engine.saves.delete(save.record.id);
   leaveUploadSlot(engine, save);
   const { state, key } = save.record;

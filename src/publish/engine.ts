@@ -9,7 +9,7 @@ import type { ObjectStore } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Freeze } from "./freeze.ts";
 import type { Keep } from "./keep.ts";
-import type { Nameless } from "./nameless.ts";
+import type { Needs } from "./needs.ts";
 import type { Order } from "./order.ts";
 import type { Pace } from "./pace.ts";
 import type { Save } from "./save.ts";
@@ -49,7 +49,7 @@ export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
   readonly slots: Slots;
   readonly saves: Map<SaveId, Save>;
   readonly aborts: Aborts;
-  readonly nameless: Nameless;
+  readonly needs: Needs;
   /** Aborts when the mount stops. */
   readonly stop: AbortSignal;
 }

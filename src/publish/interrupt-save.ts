@@ -42,6 +42,7 @@ export function enterInterrupted(
   if (from?.open === save) from.open = undefined;
   if (from?.closed === save) from.closed = undefined;
   leaveUploadSlot(engine, save);
+  engine.needs.remove(save);
   const { held, ...rest } = record;
   save.record = { ...rest, key: held?.final ?? record.key };
   const slot = engine.slots.of(save.record.key);

@@ -3,7 +3,9 @@
 export { Content } from "./content.ts";
 export type { ObjectChange, OnObjectChanged, PublisherOptions } from "./engine.ts";
 export type { Keeper } from "./nameless.ts";
-export type { Origin, Publisher } from "./publisher.ts";
+export type { Move } from "./namespace.ts";
+export type { Origin } from "./new-save.ts";
+export type { Publisher } from "./publisher.ts";
 export { Save } from "./save.ts";
 export type { CopyWant, Slot } from "./slot.ts";
 export { startPublisher } from "./start.ts";

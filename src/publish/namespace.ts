@@ -8,14 +8,16 @@ import {
   type Base,
   type Etag,
   type Key,
-  parentKey,
   type SaveRecord,
+  type Source,
+  sourceOf,
   transition,
   type Want,
 } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
-import type { Keeper } from "./nameless.ts";
+import { adoptClosed, type Keeper, keepNameless } from "./nameless.ts";
+import { needsSource } from "./needs.ts";
 import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
@@ -25,6 +27,23 @@ import { leaveUploadSlot } from "./upload-slot.ts";
 /** How long a rename or removal waits for the one request that is under way at its key. */
 const COMPLETING_WAIT_MS = 3000;
 
+/**
+ * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and deleted
+ * by the store in the background.
+ */
+export interface Move {
+  readonly from: Key;
+  readonly to: Key;
+  /** The object at `from`, if there is one. */
+  readonly object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
+  /** The object at `to`. */
+  readonly target: Etag | undefined;
+  /** What was found pending at `from`. */
+  readonly pending: Save | CopyWant | undefined;
+  /** Who has open what is at `to`. */
+  readonly keeper?: Keeper | undefined;
+}
+
 export class Namespace {
   readonly #engine: Engine;
 
@@ -32,39 +51,41 @@ export class Namespace {
     this.#engine = engine;
   }
 
-  /**
-   * What is at `from` shall be at `to`, and nothing at `from`. Pending content moves locally; an object is copied and
-   * deleted by the store in the background. One synced batch.
-   * @param request.pending what was found pending at `from`, if anything; `request.object` the object there, if there is
-   *   one; `request.target` the one at `to`; `request.keeper` who has open what is at `to`.
-   * @returns undefined when something else is pending at `from` by now: look again.
-   */
-  async rename(request: {
-    from: Key;
-    to: Key;
-    object: { etag: Etag; size: number; attributes?: Attributes } | undefined;
-    target: Etag | undefined;
-    pending: Save | CopyWant | undefined;
-    keeper?: Keeper | undefined;
-  }): Promise<Change[] | undefined> {
-    const { from, to, object, target, pending, keeper } = request;
-    const home = await this.#engine.catalog.findObject(to);
-    await this.#notCompleting(from, to);
-    await this.#notCircular(from, to);
-    const source = this.#engine.slots.of(from);
-    const destination = this.#engine.slots.of(to);
-    if (source.content !== pending || source.next || destination.next) return undefined;
+  /** All of `moves` at once, or none. @returns undefined when something else is pending at a source by now: look again. */
+  async rename(moves: readonly Move[]): Promise<Change[] | undefined> {
+    const { slots } = this.#engine;
+    const homes = await this.#homesOf(moves);
+    await this.#untilIdle(() => findFirst(moves, (move) => this.#busyAt(move)));
+    if (moves.some(({ from, pending }) => slots.get(from)?.content !== pending)) return undefined;
+    return moves.flatMap((move) => this.#rename(move, homes.get(move.to)));
+  }
+
+  /** What is known of objects that are to be renamed back to where they still are. */
+  async #homesOf(moves: readonly Move[]): Promise<Map<Key, ObjectRecord>> {
+    const homes = new Map<Key, ObjectRecord>();
+    for (const { from, to } of moves) {
+      const want = this.#engine.slots.get(from)?.want;
+      if (want?.kind !== "copy" || want.from !== to) continue;
+      const known = await this.#engine.catalog.findObject(to);
+      if (known !== undefined) homes.set(to, known);
+    }
+    return homes;
+  }
+
+  #rename(move: Move, home: ObjectRecord | undefined): Change[] {
+    const source = this.#engine.slots.of(move.from);
+    const destination = this.#engine.slots.of(move.to);
     const wasCopy = source.want?.kind === "copy";
-    const changes = this.#clear(destination, keeper);
+    const changes = this.#clear(destination, move.keeper);
     if (source.open !== undefined || source.closed !== undefined)
-      changes.push(...this.#moveSaves(source, destination, target));
+      changes.push(...this.#moveSaves(source, destination, move.target));
     else
       changes.push(
         ...this.#abandonUpload(destination),
-        ...this.#moveObject(source, destination, object, home),
+        ...this.#moveObject(source, destination, move.object, home),
       );
-    if (object !== undefined || wasCopy)
-      changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(object) }));
+    if (move.object !== undefined || wasCopy)
+      changes.push(...this.#setWant(source, { kind: "absent", ...etagOf(move.object) }));
     return changes;
   }
 
@@ -73,7 +94,7 @@ export class Namespace {
     const { freeze, slots } = this.#engine;
     const frozen = freeze.hold(directory);
     try {
-      for (const { key } of [...slots.below(directory)]) await this.#notCompleting(key);
+      await this.#untilIdle(() => [...slots.below(directory)].find(isCompleting));
       return frozen;
     } catch (error) {
       frozen[Symbol.dispose]();
@@ -96,9 +117,9 @@ export class Namespace {
     },
   ): Promise<Change[] | undefined> {
     const { object, pending, keeper } = found;
-    await this.#notCompleting(key);
     const slot = this.#engine.slots.of(key);
-    if (slot.content !== pending || slot.next) return undefined;
+    await this.#untilIdle(() => (isCompleting(slot) ? slot : undefined));
+    if (slot.content !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
     const changes = [...this.#clear(slot, keeper), ...this.#abandonUpload(slot)];
     if (slot.interrupted !== undefined) {
@@ -113,16 +134,15 @@ export class Namespace {
 
   /** What is pending at the key goes: closed content is dropped, an open file becomes nameless. Its upload stays. */
   #clear(slot: Slot, keeper: Keeper | undefined): Change[] {
-    const { nameless } = this.#engine;
     const { open, closed } = slot;
     const changes: Change[] = [{ del: "want", key: slot.key }];
     for (const save of [open, closed]) if (save !== undefined) changes.push(...dropChanges(save));
     slot.open = undefined;
     slot.closed = undefined;
-    if (open !== undefined) nameless.keep(open);
-    else if (closed !== undefined) keeper?.take(nameless.adopt(closed));
+    if (open !== undefined) keepNameless(this.#engine, open);
+    else if (closed !== undefined) keeper?.take(adoptClosed(this.#engine, closed));
     else if (keeper?.spare !== undefined) {
-      nameless.keep(keeper.spare);
+      keepNameless(this.#engine, keeper.spare);
       keeper.take(keeper.spare);
     }
     if (closed !== undefined && (open !== undefined || keeper === undefined))
@@ -169,10 +189,12 @@ export class Namespace {
       if (foretold?.key === next && moved.held !== undefined) foretold.guest = save;
       else if (foretold !== undefined && foretold !== destination && !foretold.interrupted)
         changes.push(...this.#abandonUpload(foretold));
-      // Parts of an object underneath stay readable at the old key only: see `fs`, which fetches them first.
-      const base: Base =
-        target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
-      save.record = { ...moved, base };
+      save.record = overTarget(
+        moved,
+        target,
+        needsSource(save) ? sourceOf(save.record) : undefined,
+      );
+      this.#engine.needs.add(save);
       destination[which] = save;
       changes.push({ put: "save", record: save.record });
     }
@@ -211,14 +233,14 @@ export class Namespace {
     const place = (): number => order.take(directoryOf(destination.key), clock.now());
     const { want } = source;
     if (want?.kind === "copy") {
-      if (parentKey(source.key) !== parentKey(destination.key) || want.from === destination.key)
+      if (directoryOf(source.key) !== directoryOf(destination.key) || want.from === destination.key)
         order.leave(want.order, directoryOf(source.key));
       // Renamed back to where it still is.
       if (want.from === destination.key) {
         destination.want = undefined;
         return [{ del: "want", key: destination.key }, ...atHome(want, home)];
       }
-      const sameDirectory = parentKey(source.key) === parentKey(destination.key);
+      const sameDirectory = directoryOf(source.key) === directoryOf(destination.key);
       return this.#setWant(destination, { ...want, order: sameDirectory ? want.order : place() });
     }
     if (object === undefined)
@@ -230,43 +252,45 @@ export class Namespace {
     });
   }
 
-  /** A completing request, or the beginning of a save, is under way: its outcome decides what there is to move. At most 3 s, then `Busy`. */
-  async #notCompleting(...keys: Key[]): Promise<void> {
-    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
-    for (const key of keys)
-      await this.#while(
-        key,
-        deadline,
-        ({ closed, next, open }) =>
-          next !== undefined ||
-          closed?.record.state.kind === "completing" ||
-          open?.isReady === false,
-      );
+  /** What stands in the way of a move now: see `#isCompleting` and `#isCircular`. */
+  #busyAt({ from, to }: Move): Slot | undefined {
+    const { slots } = this.#engine;
+    const [source, destination] = [slots.get(from), slots.get(to)];
+    if (isCompleting(source) || (source !== undefined && this.#isCircular(source, to)))
+      return source;
+    return isCompleting(destination) ? destination : undefined;
   }
 
   /** Two names are being swapped: what is at each would have to be copied before it is replaced by the other. */
-  async #notCircular(from: Key, to: Key): Promise<void> {
-    const { slots } = this.#engine;
-    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
-    await this.#while(
-      from,
-      deadline,
-      ({ want, visible }) =>
-        visible === undefined && want?.kind === "copy" && slots.isCircular(want.from, to),
-    );
+  #isCircular({ want, visible }: Slot, to: Key): boolean {
+    if (visible !== undefined || want?.kind !== "copy") return false;
+    return this.#engine.slots.isCircular(want.from, to);
   }
 
-  async #while(key: Key, deadline: AbortSignal, condition: (slot: Slot) => boolean): Promise<void> {
-    const { slots } = this.#engine;
-    for (let slot = slots.get(key); slot && condition(slot); slot = slots.get(key))
+  async #untilIdle(busy: () => Slot | undefined): Promise<void> {
+    let slot = busy();
+    if (slot === undefined) return;
+    const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
+    for (; slot !== undefined; slot = busy())
       try {
         await slot.changed.wait(deadline);
       } catch (error) {
-        throw new KodomountError("Busy", `${key} is being completed at this moment: try again`, {
-          cause: error,
-        });
+        throw new KodomountError(
+          "Busy",
+          `${slot.key} is being completed at this moment: try again`,
+          { cause: error },
+        );
       }
   }
+}
+
+/** A completing request, or the beginning of a save, is under way: its outcome decides what there is to move. */
+function isCompleting(slot: Slot | undefined): boolean {
+  if (slot === undefined) return false;
+  const { closed, next, open } = slot;
+  return (
+    next !== undefined || closed?.record.state.kind === "completing" || open?.isReady === false
+  );
 }
 
 /** Attributes that were changed while the object was to be somewhere else. */
@@ -275,6 +299,30 @@ function atHome(want: CopyWant, known: ObjectRecord | undefined): Change[] {
   if (attributes === undefined) return [];
   const same = known?.etag === etag ? known : { parts: [], plan: undefined };
   return [{ put: "object", record: { ...same, key, etag, size, attributes } }];
+}
+
+/** The first thing that `find` finds. */
+function findFirst<T, U>(items: readonly T[], find: (item: T) => U | undefined): U | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Its record at its new key. What its unchanged parts lie in stays where it is. */
+function overTarget(
+  moved: SaveRecord,
+  target: Etag | undefined,
+  source: Source | undefined,
+): SaveRecord {
+  const { source: _, ...record } = moved;
+  // Renamed to where they lie: then they are what it replaces.
+  if (source?.key === record.key)
+    return { ...record, base: { kind: "object", etag: source.etag, size: source.size } };
+  const base: Base =
+    target === undefined ? { kind: "absent" } : { kind: "object", etag: target, size: 0 };
+  return { ...record, base, ...(source === undefined ? {} : { source }) };
 }
 
 function etagOf(object: { etag?: Etag } | undefined): { etag?: Etag } {

@@ -3,10 +3,12 @@
 import {
   type Attributes,
   type Base,
+  type Etag,
   type Held,
   type Ino,
   type Key,
   type SaveRecord,
+  type Source,
   toPartNumber,
 } from "../model/mod.ts";
 import type { Head } from "../spill/mod.ts";
@@ -16,6 +18,12 @@ import { newSaveId } from "./ids.ts";
 import { readBase } from "./read-base.ts";
 import { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
+
+/** What a new save starts as. */
+export type Origin =
+  | { readonly kind: "empty"; readonly base: Base }
+  | { readonly kind: "object"; readonly etag: Etag; readonly size: number }
+  | { readonly kind: "save"; readonly save: Save };
 
 /** @param wake told when a part of it can be sent. */
 export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) => void): Save {
@@ -55,18 +63,32 @@ export function newRecord(of: {
   ino: Ino;
   attributes: Attributes;
   base: Base;
+  source?: Source | undefined;
   held?: Held | undefined;
 }): SaveRecord {
-  const { key, ino, attributes, base, held } = of;
+  const { key, ino, attributes, base, source, held } = of;
   return {
     id: newSaveId(),
     key,
     ino,
     base: base.kind === "object" ? { kind: "object", etag: base.etag, size: base.size } : base,
+    ...(source === undefined ? {} : { source }),
     attributes,
     size: 0,
     fsynced: false,
     ...(held === undefined ? {} : { held }),
     state: { kind: "open" },
   };
+}
+
+/** What it replaces, and where its unchanged parts lie. */
+export function underneath(origin: Origin): { base: Base; source?: Source | undefined } {
+  switch (origin.kind) {
+    case "empty":
+      return { base: origin.base };
+    case "object":
+      return { base: origin };
+    case "save":
+      return { base: origin.save.record.base, source: origin.save.record.source };
+  }
 }

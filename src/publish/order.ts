@@ -53,6 +53,12 @@ export class Order {
     this.#changed.notify();
   }
 
+  /** Whether nothing that was closed earlier in `directory` is still to become visible. */
+  isTurn(order: number, directory: Key): boolean {
+    const places = this.#byDirectory.get(directory);
+    return !places?.has(order) || places.keys().next().value === order;
+  }
+
   /** Resolves when nothing that was closed earlier in `directory` is still to become visible. */
   turn(order: number, directory: Key, signal: AbortSignal): Promise<void> {
     const places = this.#byDirectory.get(directory);

@@ -4,9 +4,12 @@
 import { anySignal, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
+  type Base,
   type Etag,
   judge,
+  type Key,
   type SaveEvent,
+  type SaveRecord,
   type Sha256,
   toMetadata,
   toPartNumber,
@@ -208,9 +211,8 @@ export class Publication {
     upload: Upload,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (upload.copiedFrom === undefined) return true;
-    const head = await this.#engine.store.head(slot.key, signal);
-    if (head?.etag === upload.copiedFrom) return true;
+    const changed = await this.#changedSource(upload, signal);
+    if (changed === undefined) return true;
     await this.#transfer.forget(slot, upload, { abort: true });
     const needed = save.content
       .partNumbers()
@@ -218,9 +220,15 @@ export class Publication {
     if (needed)
       throw new KodomountError(
         "Conflict",
-        `Another client has changed ${slot.key} while it was being modified here: see 'kodomount uploads'`,
+        `Another client has changed ${changed} while it was being modified or copied here: see 'kodomount uploads'`,
       );
     return false;
+  }
+
+  async #changedSource(upload: Upload, signal: AbortSignal): Promise<Key | undefined> {
+    for (const [key, etag] of upload.copiedFrom)
+      if ((await this.#engine.store.head(key, signal))?.etag !== etag) return key;
+    return undefined;
   }
 
   async #complete(slot: Slot, save: Save, upload: Upload): Promise<void> {
@@ -328,7 +336,9 @@ export class Publication {
     for (const later of [slot.next, slot.open]) {
       if (later === undefined) continue;
       // It was begun on top of this save: its untouched ranges are this object's.
-      later.record = { ...later.record, base: { kind: "object", etag, size: object.size } };
+      const base = { kind: "object", etag, size: object.size } as const;
+      later.record = rebased(later.record, save.record, base);
+      this.#engine.needs.add(later);
       changes.push({ put: "save", record: later.record });
     }
     await this.#remove(slot, save, changes, object);
@@ -362,6 +372,7 @@ export class Publication {
     step("save.committed");
     const place = orderOf(save);
     saves.delete(id);
+    this.#engine.needs.remove(save);
     if (slot.closed === save) slot.closed = undefined;
     // What was loaded at start behind it has not been compared with the bucket yet.
     slot.look = slot.look && slot.next !== undefined;
@@ -377,6 +388,13 @@ export class Publication {
     save.record = save.after(event);
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
+}
+
+/** A save on top of one that was committed: what was underneath both is in the new object; another source stays. */
+function rebased(record: SaveRecord, committed: SaveRecord, base: Base): SaveRecord {
+  const { source, ...rest } = record;
+  const isSame = source?.key === committed.source?.key && source?.etag === committed.source?.etag;
+  return { ...rest, base, ...(source === undefined || isSame ? {} : { source }) };
 }
 
 /** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */

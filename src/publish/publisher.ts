@@ -6,13 +6,13 @@ import type { Change, ReplyRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
   type Base,
-  type Etag,
   type Held,
   type Ino,
   type Key,
   nameOf,
   type SaveId,
   type SaveRecord,
+  type Source,
 } from "../model/mod.ts";
 import { changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
@@ -21,8 +21,10 @@ import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
 import { holdSave, letExpire } from "./hold-save.ts";
 import { interruptSave } from "./interrupt-save.ts";
-import { Namespace } from "./namespace.ts";
-import { newRecord, newSave } from "./new-save.ts";
+import { enterNameless } from "./nameless.ts";
+import { type Move, Namespace } from "./namespace.ts";
+import { copyFrom } from "./needs.ts";
+import { newRecord, newSave, type Origin, underneath } from "./new-save.ts";
 import { act, type OperatorOrder } from "./operator.ts";
 import { directoryOf } from "./order.ts";
 import { refuseSave } from "./refuse-save.ts";
@@ -30,12 +32,6 @@ import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
 import type { CopyWant, Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
-
-/** What a new save starts as. */
-export type Origin =
-  | { readonly kind: "empty"; readonly base: Base }
-  | { readonly kind: "object"; readonly etag: Etag; readonly size: number }
-  | { readonly kind: "save"; readonly save: Save };
 
 export interface CloseOptions {
   /** Must survive a loss of power when this returns. */
@@ -89,13 +85,7 @@ export class Publisher {
     const slot = this.#slotOf(key);
     const held = this.#heldAt(slot, madePrivate);
     invariant(slot.open === undefined, `only one open save at ${key}`);
-    const base: Base =
-      origin.kind === "empty"
-        ? origin.base
-        : origin.kind === "save"
-          ? origin.save.record.base
-          : origin;
-    const record = newRecord({ key, ino, attributes, base, held });
+    const record = newRecord({ key, ino, attributes, ...underneath(origin), held });
     const save = this.#newSave(record);
     if (held?.final !== undefined && foresee !== undefined)
       save.foreseen = foresee(nameOf(held.final));
@@ -106,7 +96,10 @@ export class Publisher {
       const started = await this.#start(slot, save, origin, reply);
       save.isReady = true;
       if (!started) await this.discard(save);
-      else this.#slotOf(save.record.key).changed.notify();
+      else {
+        this.#engine.needs.add(save);
+        this.#slotOf(save.record.key).changed.notify();
+      }
       return started ? save : undefined;
     } catch (error) {
       await this.discard(save);
@@ -134,6 +127,7 @@ export class Publisher {
     else slot.closed = save;
     slot.want = undefined;
     if (slot.open === save) slot.open = undefined;
+    this.#engine.needs.add(save);
     if (superseded !== undefined) superseded.supersededBy = save;
     if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
     await catalog.apply(changes, { sync: options.durable });
@@ -158,6 +152,11 @@ export class Publisher {
   /** Without a rename for a while after its last use it is interrupted. */
   letExpire(held: Save, isUsed: () => boolean): void {
     letExpire(this.#engine, held, { isUsed, end: () => this.interrupt(held) });
+  }
+
+  /** The next bytes of an open save, up to `end`, are those of another object, which is needed until they are copied. */
+  copyFrom(save: Save, source: Source, end: number): Promise<void> {
+    return copyFrom(this.#engine, save, source, end);
   }
 
   /** The store or the disk refused something: never published by itself, the next call on the file says why. */
@@ -229,8 +228,8 @@ export class Publisher {
   }
 
   /** See `Namespace.rename`. */
-  rename(request: Parameters<Namespace["rename"]>[0]): Promise<Change[] | undefined> {
-    return this.#namespace.rename(request);
+  rename(moves: readonly Move[]): Promise<Change[] | undefined> {
+    return this.#namespace.rename(moves);
   }
 
   /** See `Namespace.freeze`. */
@@ -255,10 +254,7 @@ export class Publisher {
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
     await this.#engine.catalog.apply(changes, { sync: true });
     step("namespace.journalled");
-    for (const key of keys) {
-      const slot = this.find(key);
-      if (slot !== undefined) this.#wakeAll(slot);
-    }
+    this.#driver.wakeKeys(keys);
   }
 
   /** The operator's orders for what is kept: see `act`. */
@@ -303,6 +299,14 @@ export class Publisher {
     if (base.kind === "object") await save.content.startFromBase(base.size);
     save.isNameless = true;
     return save;
+  }
+
+  /** Nameless content gets a name: from now on it is an open save like any other. Nothing is pending at `key`. */
+  async enter(save: Save, key: Key, reply: ReplyRecord): Promise<void> {
+    const slot = this.#slotOf(key);
+    if (slot.interrupted !== undefined) await this.discard(slot.interrupted);
+    if (slot.upload !== undefined) await this.#driver.transfer.doubt(slot.upload);
+    await this.journal(enterNameless(this.#engine, save, slot), [key], reply);
   }
 
   /** A save with its content, not entered anywhere: for recovery. */

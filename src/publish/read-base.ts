@@ -1,6 +1,7 @@
 // Reads what lies underneath a save that modifies an object: exactly the version that it was begun on.
 
 import { codeOf, invariant, KodomountError } from "../base/mod.ts";
+import { sourceOf } from "../model/mod.ts";
 import type { ByteRange } from "../store/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Save } from "./save.ts";
@@ -13,10 +14,11 @@ export async function readBase(
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   for (;;) {
-    const { base, key } = save.record;
-    invariant(base.kind === "object", `${key} has an object underneath`);
+    const source = sourceOf(save.record);
+    invariant(source !== undefined, `${save.record.key} has an object underneath`);
+    const { key, etag } = source;
     try {
-      return (await engine.store.get({ key, range, etag: base.etag }, signal)).bytes;
+      return (await engine.store.get({ key, range, etag }, signal)).bytes;
     } catch (error) {
       if (codeOf(error) !== "PreconditionFailed" && codeOf(error) !== "NotFound") throw error;
       if (await isReplacedByUs(engine, save, signal)) continue;

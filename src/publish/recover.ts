@@ -12,6 +12,7 @@ import {
   type SaveRecord,
   type SaveState,
   samePlan,
+  sourceOf,
   toRev,
   transition,
 } from "../model/mod.ts";
@@ -104,6 +105,7 @@ async function enterSave(
     slot.next = save;
   }
   slot.look = true;
+  if (record.source !== undefined) engine.needs.add(save);
 }
 
 /** Nobody writes, nor renames, any more; and a close that had not returned before a loss of power may have lost its bytes. */
@@ -191,8 +193,8 @@ async function restoredParts(
   for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content));
   if (!wasOpen) return { size: record.size, parts };
   let { size } = record;
-  if (record.base.kind === "object" && [...parts.values()].some((part) => part.kind === "base"))
-    size = Math.max(size, record.base.size);
+  if ([...parts.values()].some((part) => part.kind === "base"))
+    size = Math.max(size, record.source === undefined ? (sourceOf(record)?.size ?? 0) : 0);
   for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
     const known = parts.get(ref.partNumber);
     if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;

@@ -4,12 +4,15 @@ import type { Change } from "../catalog/mod.ts";
 import { toPartNumber } from "../model/mod.ts";
 import type { Save } from "./save.ts";
 
-/** Records of all its parts, as they are. Holes have none. */
+/** Records of all its parts, as they are. Holes have none, also where there was something before. */
 export function partChanges(save: Save): Change[] {
   const changes: Change[] = [];
   for (const partNumber of save.content.partNumbers()) {
     const part = save.content.part(partNumber);
-    if (part.kind === "hole") continue;
+    if (part.kind === "hole") {
+      changes.push({ del: "part", save: save.record.id, partNumber });
+      continue;
+    }
     const size =
       part.kind === "written"
         ? save.content.extent(partNumber).size

@@ -6,7 +6,7 @@ import { Aborts } from "./aborts.ts";
 import type { Engine, PublisherOptions } from "./engine.ts";
 import { Freeze } from "./freeze.ts";
 import { Keep } from "./keep.ts";
-import { Nameless } from "./nameless.ts";
+import { Needs } from "./needs.ts";
 import { Order } from "./order.ts";
 import { Pace } from "./pace.ts";
 import { Publisher } from "./publisher.ts";
@@ -41,12 +41,12 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
     get aborts(): Aborts {
       return aborts;
     },
-    get nameless(): Nameless {
-      return nameless;
+    get needs(): Needs {
+      return needs;
     },
   };
   const aborts: Aborts = new Aborts(engine);
-  const nameless: Nameless = new Nameless(engine);
+  const needs: Needs = new Needs(engine);
   const publisher = new Publisher(engine);
   const contents = await options.catalog.contents();
   await recover(engine, publisher, contents, trusted);

@@ -19,9 +19,11 @@ import {
   type CopySource,
   type Etag,
   ensurePart,
+  type Key,
   type PartNumber,
   type Sealed,
   samePlan,
+  sourceOf,
   toMetadata,
 } from "../model/mod.ts";
 import { corruptPart } from "./content.ts";
@@ -29,12 +31,8 @@ import type { Engine } from "./engine.ts";
 import { newToken } from "./ids.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
+import { identityOf, type Target } from "./target.ts";
 import { type Attempt, Upload } from "./upload.ts";
-
-/** A part in a form that can be sent: sealed in the spill, or an unchanged range of the object underneath. */
-type Target =
-  | Sealed
-  | { readonly kind: "base"; readonly etag: Etag; readonly offset: number; readonly size: number };
 
 /** One part that the upload shall hold, and what it holds at that number. */
 interface Sending {
@@ -42,13 +40,6 @@ interface Sending {
   readonly partNumber: PartNumber;
   readonly target: Target;
   readonly held: Acknowledgement | undefined;
-}
-
-/** What tells two targets apart. A copied range has no hash of its own: the source's version and range stand for it. */
-function identityOf(target: Target): string {
-  return target.kind === "sealed"
-    ? target.sha256
-    : `copy:${target.etag}:${target.offset}+${target.size}`;
 }
 
 const BAD_DIGESTS_MAX = 5;
@@ -175,9 +166,10 @@ export class Transfer {
       case "frozen":
         return this.seal(save, partNumber, signal);
       case "base": {
-        const { base } = save.record;
-        invariant(base.kind === "object", "a save with parts of the object underneath has one");
-        return { kind: "base", etag: base.etag, ...save.content.extent(partNumber) };
+        const source = sourceOf(save.record);
+        invariant(source !== undefined, "a save with parts of the object underneath has one");
+        const { key, etag } = source;
+        return { kind: "base", key, etag, ...save.content.extent(partNumber) };
       }
       default:
         return unreachable(content);
@@ -252,7 +244,7 @@ export class Transfer {
     const source = await this.#copySource(slot, upload);
     const action =
       target.kind === "base"
-        ? { kind: "copy" as const, etag: target.etag }
+        ? { kind: "copy" as const, key: target.key, etag: target.etag }
         : ensurePart(partNumber, target, held, source);
     switch (action.kind) {
       case "have":
@@ -262,7 +254,7 @@ export class Transfer {
           upload,
           partNumber,
           target,
-          await this.#copy(slot, save, { ...part, etag: action.etag }, signal),
+          await this.#copy(slot, save, { key: slot.key, ...part, ...action }, signal),
         );
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
@@ -314,25 +306,25 @@ export class Transfer {
   async #copy(
     slot: Slot,
     save: Save,
-    part: { upload: Upload; partNumber: PartNumber; etag: Etag },
+    part: { upload: Upload; partNumber: PartNumber; key: Key; etag: Etag },
     signal: AbortSignal,
   ): Promise<Etag> {
-    const { upload, partNumber, etag } = part;
-    if (upload.copiedFrom !== etag) {
-      const head = await this.#engine.store.head(slot.key, signal);
+    const { upload, partNumber, key, etag } = part;
+    if (upload.copiedFrom.get(key) !== etag) {
+      const head = await this.#engine.store.head(key, signal);
       if (head?.etag !== etag)
         throw new KodomountError(
           "PreconditionFailed",
-          `The object under ${slot.key} is no longer the version that was to be copied`,
+          `The object under ${key} is no longer the version that was to be copied`,
         );
-      upload.copiedFrom = etag;
+      upload.copiedFrom.set(key, etag);
     }
     const { offset, size } = save.content.extent(partNumber);
     const request = {
       key: slot.key,
       uploadId: upload.record.uploadId,
       partNumber,
-      from: slot.key,
+      from: key,
       etag,
       range: { offset, length: size },
     };
@@ -349,7 +341,7 @@ export class Transfer {
       if (code === "PreconditionFailed" || code === "NotFound")
         throw new KodomountError(
           "Conflict",
-          `The object under ${slot.key} was changed by somebody else while it was being modified here`,
+          `The object under ${target.key} was changed by somebody else while it was being modified or copied here`,
           { cause: failure },
         );
       return save.content.materialize(partNumber); // a store that cannot copy: fetch and send

@@ -4,14 +4,17 @@ import type { Key } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 
 /**
- * Resolves when nobody needs what is at `key` any more: neither who wants a copy of it, nor who has it open without a name.
+ * Resolves when nobody needs what is at `key` any more: neither who wants a copy of it, nor whose unchanged parts it has.
  * @returns whether it had to wait: then what was to be done may not be wanted any more.
  */
 export async function untilFree(engine: Engine, key: Key, signal: AbortSignal): Promise<boolean> {
-  for (let waited = false; ; waited = true) {
-    const copier = engine.slots.copierOf(key);
+  const { needs, slots } = engine;
+  if (slots.copierOf(key) === undefined && !needs.has(key)) return false;
+  using _ = needs.waitingAt(key);
+  for (;;) {
+    const copier = slots.copierOf(key);
     if (copier !== undefined) await copier.changed.wait(signal);
-    else if (engine.nameless.needs(key)) await engine.nameless.wait(signal);
-    else return waited;
+    else if (needs.has(key)) await needs.wait(key, signal);
+    else return true;
   }
 }

@@ -1,7 +1,7 @@
 // A multipart upload as we know it: what the store has acknowledged, and what is on its way there.
 
 import type { UploadRecord } from "../catalog/mod.ts";
-import type { Acknowledgement, Etag, PartNumber } from "../model/mod.ts";
+import type { Acknowledgement, Etag, Key, PartNumber } from "../model/mod.ts";
 
 /** One part on its way: never two of the same number at once. */
 export interface Attempt {
@@ -15,8 +15,8 @@ export class Upload {
   record: UploadRecord;
   readonly acks: Map<PartNumber, Acknowledgement>;
   readonly attempts: Map<PartNumber, Attempt> = new Map();
-  /** Version of the key's object that parts were copied from: it must still be the same before Complete. */
-  copiedFrom: Etag | undefined;
+  /** Versions of objects that parts were copied from: they must still be the same before Complete. */
+  readonly copiedFrom: Map<Key, Etag> = new Map();
   /** The store refused to copy a part: the rest is sent. */
   copyFailed = false;
   /** How often the store said that a body was not what its hash says, though the spill is right. */

@@ -4,10 +4,13 @@ import { describe, KodomountError, step } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import {
   type Etag,
+  type Key,
   META_SAVE,
+  type PartNumber,
   type PartPlan,
   partsOf,
   toMetadata,
+  type UploadId,
   type Want,
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
@@ -80,36 +83,47 @@ export class Wants {
     return this.#copyByParts(slot, want, source, metadata);
   }
 
-  /** Larger than one CopyObject takes. An upload that a crash leaves behind holds no bytes of ours and expires. */
+  /** Larger than one CopyObject takes. What a crash or a failure leaves is aborted, and the copy is made anew. */
   async #copyByParts(
     slot: Slot,
     want: CopyWant,
     source: ObjectHead,
     metadata: Record<string, string>,
   ): Promise<Etag> {
-    const { store, stop } = this.#engine;
-    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
-    const parts = [];
-    for (const { partNumber, offset, size } of partsOf(this.#copyPlan(), source.size)) {
-      const range = { offset, length: size };
-      const request = {
-        key: slot.key,
-        uploadId,
-        partNumber,
-        from: want.from,
-        etag: source.etag,
-        range,
-      };
-      parts.push({ partNumber, etag: (await store.copyPart(request, stop)).etag });
+    const { store, stop, catalog, aborts } = this.#engine;
+    const { key } = slot;
+    const { uploadId } = await store.createUpload({ key, metadata }, stop);
+    await catalog.apply([{ put: "abort", key, uploadId }], { sync: false });
+    try {
+      const parts = await this.#copyParts({ key, uploadId }, want, source);
+      await store.complete({ key, uploadId, parts }, stop);
+    } catch (error) {
+      aborts.add(key, uploadId);
+      throw error;
     }
-    await store.complete({ key: slot.key, uploadId, parts }, stop);
-    const head = await store.head(slot.key, stop);
+    const head = await store.head(key, stop);
     if (head === undefined || head.metadata[META_SAVE] !== metadata[META_SAVE])
       throw new KodomountError(
         "Unavailable",
-        `The copy of ${want.from} to ${slot.key} is not visible yet`,
+        `The copy of ${want.from} to ${key} is not visible yet`,
       );
+    await catalog.apply([{ del: "abort", uploadId }], { sync: false });
     return head.etag;
+  }
+
+  async #copyParts(
+    upload: { key: Key; uploadId: UploadId },
+    want: CopyWant,
+    source: ObjectHead,
+  ): Promise<{ partNumber: PartNumber; etag: Etag }[]> {
+    const { store, stop } = this.#engine;
+    const parts: { partNumber: PartNumber; etag: Etag }[] = [];
+    for (const { partNumber, offset, size } of partsOf(this.#copyPlan(), source.size)) {
+      const range = { offset, length: size };
+      const request = { ...upload, partNumber, from: want.from, etag: source.etag, range };
+      parts.push({ partNumber, etag: (await store.copyPart(request, stop)).etag });
+    }
+    return parts;
   }
 
   #copyPlan(): PartPlan {

@@ -300,3 +300,98 @@ test("S5.4 a reader that has a file open while it is changed here, again and aga
   expect(seen.looks).toBeGreaterThan(0);
   expect(seen).toMatchObject({ wrongSize: 0, short: 0 });
 });
+
+describe("renames of more than one request takes", () => {
+  test("S5.1 a large object is copied by parts, and the copy begins anew after an end in its middle", async () => {
+    const { running, files } = await begin({ closeMode: "strict", copySizeMax: MIB });
+    const content = randomContent(4 * MIB + 5);
+    await files.save("a", content);
+    await drained(running);
+    world.emulator.order({
+      kind: "UploadPartCopy",
+      fault: { kind: "slow", delayMs: 400 },
+      count: 5,
+    });
+    await files.rename("a", "b");
+    expect((await files.read("b")).equals(content)).toBe(true);
+    await expect.poll(() => count("UploadPartCopy", "b"), { timeout: 10_000 }).toBeGreaterThan(1);
+    await running.stop();
+    expect(await inBucket("b")).toBeUndefined();
+    const next = await again();
+    await drained(next.running);
+    await expectInBucket("b", content);
+    expect(await inBucket("a")).toBeUndefined();
+    await expect.poll(() => world.emulator.uploads(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  test("S5.1 its source is changed by another client in the middle: the newer content arrives, whole", async () => {
+    const { running, files } = await begin({ closeMode: "strict", copySizeMax: MIB });
+    await files.save("a", randomContent(4 * MIB));
+    await drained(running);
+    world.emulator.order({
+      kind: "UploadPartCopy",
+      fault: { kind: "slow", delayMs: 300 },
+      count: 4,
+    });
+    await files.rename("a", "b");
+    await expect.poll(() => count("UploadPartCopy", "b"), { timeout: 10_000 }).toBeGreaterThan(0);
+    const newer = randomContent(3 * MIB);
+    await putForeign("a", newer);
+    await drained(running);
+    await expectInBucket("b", newer);
+    expect(await inBucket("a")).toBeUndefined();
+    await expect.poll(() => world.emulator.uploads(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  test("S5.3 a directory is renamed as a whole or not at all: one busy file in it refuses all", async () => {
+    const { running, files } = await begin({ closeMode: "local" });
+    await files.mkdir("d");
+    for (const name of ["a", "b", "c"]) await files.save(`d/${name}`, Buffer.from(name));
+    await drained(running);
+    world.emulator.order({ kind: "PutObject", fault: { kind: "stall", afterBytes: 0 }, count: 1 });
+    await files.save("d/b", Buffer.from("newer"));
+    const isCompleting = (): boolean =>
+      running.publisher.pending().some(({ state }) => state === "completing");
+    await expect.poll(isCompleting).toBe(true);
+    await expect(files.rename("d", "e")).rejects.toMatchObject({ code: "Busy" });
+    expect(await files.list("d")).toEqual(["a", "b", "c"]);
+    await drained(running);
+    await files.rename("d", "e");
+    await drained(running);
+    const objects = world.emulator.objects("bucket").map(({ key }) => key);
+    expect(objects).toEqual(["e/", "e/a", "e/b", "e/c"]);
+    expect((await inBucket("e/b"))?.toString()).toBe("newer");
+  });
+
+  test("S5.2 an appended-to file is renamed without a download, and its old name goes after that", async () => {
+    const { running, files } = await begin({ closeMode: "local" });
+    const content = randomContent(4 * MIB);
+    await files.save("a", content);
+    await drained(running);
+    const handle = await files.open("a");
+    await files.write(handle, 4 * MIB, Buffer.from("more"));
+    world.emulator.order({
+      kind: "UploadPartCopy",
+      fault: { kind: "slow", delayMs: 300 },
+      count: 8,
+    });
+    await files.close(handle);
+    await files.rename("a", "b");
+    await drained(running);
+    await expectInBucket("b", Buffer.concat([content, Buffer.from("more")]));
+    expect(await inBucket("a")).toBeUndefined();
+    expect(count("GetObject", "a")).toBe(0);
+  });
+
+  test("S5.12 two names are not exchanged in one step", async () => {
+    const { running, files } = await begin({ closeMode: "local" });
+    await files.save("a", Buffer.from("1"));
+    await files.save("b", Buffer.from("2"));
+    const [from, to] = [await files.parent("a"), await files.parent("b")];
+    const flags = { noReplace: false, exchange: true };
+    await expect(running.filesystem.rename(request(), from, to, flags)).rejects.toMatchObject({
+      code: "Invalid",
+    });
+    expect(String(await files.read("a"))).toBe("1");
+  });
+});

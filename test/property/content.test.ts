@@ -37,6 +37,14 @@ const op = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("truncate" as const), size: offset }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("zero" as const),
+      offset,
+      length: fc.integer({ min: 1, max: 300 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: "freeze" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "fork" as const }) },
 );
@@ -73,6 +81,19 @@ function newContent(spill: Spill, id: string, small: SmallOptions | undefined): 
     onChange: () => {},
     onFrozen: () => {},
   });
+}
+
+/** What is said to be a hole holds zeros, and data and holes follow each other up to the end. */
+function expectHoles(content: Content, model: Buffer): void {
+  for (let at = 0; at < model.length; ) {
+    const data = content.seek(at, "data") ?? model.length;
+    expect(data).toBeGreaterThanOrEqual(at);
+    expect(model.subarray(at, data).every((byte) => byte === 0)).toBe(true);
+    if (data === model.length) return;
+    expect(content.seek(at, "hole")).toBe(data > at ? at : content.seek(data, "hole"));
+    at = content.seek(data, "hole") ?? model.length;
+    expect(at).toBeGreaterThan(data);
+  }
 }
 
 test("Content reads back what was written, over holes, the object underneath, frozen parts and links", async () => {
@@ -121,6 +142,9 @@ test("Content reads back what was written, over holes, the object underneath, fr
               model,
               Buffer.alloc(Math.max(0, step.size - model.length)),
             ]).subarray(0, step.size);
+          } else if (step.kind === "zero") {
+            await content.zero(step.offset, step.length);
+            model.subarray(step.offset, step.offset + step.length).fill(0);
           } else if (step.kind === "freeze") await content.freezeAll();
           else {
             await content.freezeAll();
@@ -131,6 +155,7 @@ test("Content reads back what was written, over holes, the object underneath, fr
           }
           content.checkInvariants();
           expect(content.size).toBe(model.length);
+          expectHoles(content, model);
           expect(Buffer.from((await content.read(0, model.length)) ?? []).equals(model)).toBe(true);
         }
         // What a start would find of it in the catalog.

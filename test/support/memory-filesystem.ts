@@ -238,6 +238,29 @@ export class MemoryFilesystem implements Filesystem {
     if (mode === 0) this.#resize(node, Math.max(node.size, range.offset + range.length));
   }
 
+  async tmpfile(): Promise<Entry & { opened: Opened }> {
+    throw new KodomountError("NotSupported", "No files without a name");
+  }
+
+  async link(): Promise<Entry> {
+    throw new KodomountError("NotPermitted", "No hard links");
+  }
+
+  async copyRange(): Promise<number> {
+    throw new KodomountError("NotSupported", "The kernel copies by reading and writing");
+  }
+
+  async seek(
+    request: Request,
+    ino: Ino,
+    offset: number,
+    what: "data" | "hole",
+  ): Promise<number | undefined> {
+    const { size } = await this.getattr(request, ino);
+    if (offset < 0 || offset >= size) return undefined;
+    return what === "data" ? offset : size;
+  }
+
   async opendir(_request: Request, ino: Ino): Promise<HandleId> {
     return this.#open(this.#node(ino), READ_ONLY);
   }

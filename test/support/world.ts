@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly hold?: readonly string[];
   readonly holdMs?: number;
   readonly listTtlMs?: number;
+  /** Bytes that one CopyObject takes; larger objects are copied by parts. */
+  readonly copySizeMax?: number;
   /** How long a lookup may take. */
   readonly deadlineMs?: number;
 }
@@ -166,7 +168,7 @@ export class World implements AsyncDisposable {
       background,
       plan: this.plan,
       lagMs,
-      copySizeMax: PROVIDERS.kodo.copySizeMax,
+      copySizeMax: this.#options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,
       held: new HeldNames(this.#options.hold),
       holdMs: this.#options.holdMs ?? 60_000,
       onObjectChanged: (key, now) => {
