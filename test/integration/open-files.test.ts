@@ -383,7 +383,7 @@ describe("renames of more than one request takes", () => {
     expect(count("GetObject", "a")).toBe(0);
   });
 
-  test("S5.12 two names are not exchanged in one step", async () => {
+  test("S5.13 two names are not exchanged in one step", async () => {
     const { running, files } = await begin({ closeMode: "local" });
     await files.save("a", Buffer.from("1"));
     await files.save("b", Buffer.from("2"));
