@@ -1,7 +1,9 @@
 // Attributes of files and directories, wherever they are kept at the moment: with the save that is pending, so that they
 // reach the object's metadata; with the copy that a rename has ordered; in the catalog afterwards.
 
-import { type Attributes, S_IFMT, toEtag } from "../model/mod.ts";
+import { anySignal } from "../base/mod.ts";
+import { type Attributes, type Etag, S_IFMT, toEtag } from "../model/mod.ts";
+import type { Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { Node } from "./tree.ts";
 import type { AttributeChanges, Request } from "./types.ts";
@@ -10,7 +12,9 @@ import type { View } from "./view.ts";
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
-/** For a directory of which the bucket has no marker: it has no version. */
+/** How long a change waits for the one request that is under way for its directory. */
+const SENDING_WAIT_MS = 3000;
+/** For a directory of which the bucket has no marker of ours: it has no version. */
 const NO_ETAG = toEtag("-");
 
 export class NodeAttributes {
@@ -55,7 +59,7 @@ export class NodeAttributes {
     });
     while (
       !(node.kind === "directory"
-        ? await this.#changeDirectory(node, change)
+        ? await this.#changeDirectory(node, change, signal)
         : await this.#changeFile(node, change, signal))
     );
   }
@@ -88,25 +92,58 @@ export class NodeAttributes {
     return true;
   }
 
-  /** A directory without a marker has no version: what the catalog says of it holds until it is removed. */
-  async #changeDirectory(node: Node, change: (before: Attributes) => Attributes): Promise<boolean> {
+  /**
+   * Its marker is empty: with new attributes it is put once more, and what changes until it is sent goes along. A directory
+   * without a marker of ours has no version: what the catalog says of it holds until it is removed.
+   */
+  async #changeDirectory(
+    node: Node,
+    change: (before: Attributes) => Attributes,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { publisher, catalog } = this.#core.options;
     const { key } = node;
     const slot = publisher.find(key);
-    if (slot?.visible !== undefined) return publisher.changeAttributes(slot.visible, change);
-    const before = await this.#view.directoryAttributes(node);
+    if (slot?.visible !== undefined)
+      return (
+        !(await isSentMeanwhile(slot, signal)) && publisher.changeAttributes(slot.visible, change)
+      );
+    const before = await this.#view.directoryAttributes(node, signal);
     if (slot?.want?.kind === "copy")
       return publisher.changeCopyAttributes(slot, slot.want, change(before));
     const known = await catalog.findObject(key);
     if (node.isNameless || node.key !== key || isPending(this.#core, node)) return false;
-    const etag = known?.etag ?? NO_ETAG;
-    const record = { key, etag, size: 0, attributes: change(before), parts: [], plan: undefined };
+    const attributes = change(before);
+    if (known !== undefined && known.etag !== NO_ETAG)
+      return this.#putAgain(node, attributes, known.etag);
+    const record = { key, etag: NO_ETAG, size: 0, attributes, parts: [], plan: undefined };
     await catalog.apply([{ put: "object", record }], { sync: false });
+    return true;
+  }
+
+  async #putAgain(node: Node, attributes: Attributes, etag: Etag): Promise<boolean> {
+    const { publisher } = this.#core.options;
+    const origin = { kind: "empty", base: { kind: "object", etag, size: 0 } } as const;
+    const save = await publisher.begin({ key: node.key, ino: node.ino, attributes, origin });
+    if (save === undefined) return false;
+    await publisher.close(save, { durable: true });
     return true;
   }
 
   #time(value: number | "now"): number {
     return value === "now" ? this.#core.options.clock.now() : value;
+  }
+}
+
+/** Whether a request with the attributes of before was under way and has ended. It is not waited for without end. */
+async function isSentMeanwhile(slot: Slot, signal: AbortSignal): Promise<boolean> {
+  if (slot.closed?.record.state.kind !== "completing") return false;
+  try {
+    await slot.changed.wait(anySignal(signal, AbortSignal.timeout(SENDING_WAIT_MS)));
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return false;
   }
 }
 

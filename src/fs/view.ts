@@ -9,6 +9,7 @@ import {
   type Etag,
   type Key,
   nameOf,
+  ROOT_KEY,
   S_IFDIR,
   S_IFMT,
 } from "../model/mod.ts";
@@ -81,27 +82,27 @@ export class View {
   /** Attributes and size of what is current. */
   async stat(node: Node, signal: AbortSignal): Promise<Stat> {
     if (node.kind === "directory")
-      return toStat(node, await this.directoryAttributes(node), DIRECTORY_SIZE);
+      return toStat(node, await this.directoryAttributes(node, signal), DIRECTORY_SIZE);
     const current = await this.current(node, signal);
     return toStat(node, await this.attributesOf(node, current, signal), sizeOf(current));
   }
 
   /** Attributes of what is current, of a file or a directory. */
   async attributes(node: Node, signal: AbortSignal): Promise<Attributes> {
-    if (node.kind === "directory") return this.directoryAttributes(node);
+    if (node.kind === "directory") return this.directoryAttributes(node, signal);
     return this.attributesOf(node, await this.current(node, signal), signal);
   }
 
-  async directoryAttributes(node: Node): Promise<Attributes> {
+  async directoryAttributes(node: Node, signal: AbortSignal): Promise<Attributes> {
     const { publisher, loader } = this.#core.options;
     if (node.isNameless) throw notThere(node);
     if (isReserved(node.key))
-      return { ...(await loader.directoryAttributes(node.key)), mode: S_IFDIR | 0o555 };
+      return { ...(await loader.directoryAttributes(ROOT_KEY, signal)), mode: S_IFDIR | 0o555 };
     const slot = publisher.find(node.key);
     if (slot?.visible !== undefined) return slot.visible.record.attributes;
     const want = slot?.want;
-    if (want?.kind !== "copy") return loader.directoryAttributes(node.key);
-    return want.attributes ?? loader.directoryAttributes(want.from);
+    if (want?.kind !== "copy") return loader.directoryAttributes(node.key, signal);
+    return want.attributes ?? loader.directoryAttributes(want.from, signal);
   }
 
   async attributesOf(node: Node, current: Current, signal: AbortSignal): Promise<Attributes> {

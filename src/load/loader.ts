@@ -15,6 +15,7 @@ import {
   nameOf,
   type PartialAttributes,
   parentKey,
+  ROOT_KEY,
 } from "../model/mod.ts";
 import type { ListedObject, ObjectStore } from "../store/mod.ts";
 import { Blocks } from "./blocks.ts";
@@ -53,12 +54,17 @@ export interface LoaderOptions {
   };
 }
 
+/** Each directory that is looked at costs a request, so not often. */
+const MARKER_TTL_MS = 5 * 60_000;
+
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #listings: Listings;
   readonly #blocks: Blocks;
   /** What HEAD told of a version; it changes only when the object is copied onto itself, which changes its time. */
   readonly #metadata = new LRUCache<string, PartialAttributes>({ max: 50_000 });
+  /** The same of directories' markers, of which a listing tells nothing. */
+  readonly #markers = new LRUCache<Key, PartialAttributes>({ max: 50_000, ttl: MARKER_TTL_MS });
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -98,12 +104,14 @@ export class Loader {
     return head && { etag: head.etag, size: head.size };
   }
 
-  /** A directory's attributes: as this machine knows them, or the mount's defaults. */
-  async directoryAttributes(key: Key): Promise<Attributes> {
+  /** A directory's attributes: as this machine knows them, of its marker in the bucket, or the mount's defaults. */
+  async directoryAttributes(key: Key, signal: AbortSignal): Promise<Attributes> {
     const known = await this.#options.catalog.findObject(key);
     if (known !== undefined) return known.attributes;
-    const { uid, gid, directoryMode, mtimeMs } = this.#options.defaults;
-    return { mode: modeFor("directory", directoryMode), uid, gid, mtimeMs };
+    const { directoryMode, mtimeMs } = this.#options.defaults;
+    const marker = key === ROOT_KEY ? {} : await this.#marker(key, signal);
+    const mode = modeFor("directory", marker.mode ?? directoryMode);
+    return { ...this.#complete(marker, mtimeMs), mode };
   }
 
   /** Names in a directory. */
@@ -140,6 +148,7 @@ export class Loader {
 
   /** What is at `key` by now, through this mount. */
   note(key: Key, now: { etag: Etag; size: number } | "deleted" | "unknown"): void {
+    this.#markers.delete(key);
     if (now === "unknown") this.#listings.forget(key);
     else if (now === "deleted") this.#listings.note(key, undefined);
     else
@@ -165,6 +174,15 @@ export class Loader {
     if (head === undefined) return undefined;
     this.#metadata.set(versionOf(key, head), fromMetadata(head.metadata));
     return this.#file(key, head, signal);
+  }
+
+  async #marker(key: Key, signal: AbortSignal): Promise<PartialAttributes> {
+    const known = this.#markers.get(key);
+    if (known !== undefined) return known;
+    const head = await this.#options.store.head(key, signal);
+    const marker = head === undefined ? {} : fromMetadata(head.metadata);
+    this.#markers.set(key, marker);
+    return marker;
   }
 
   async #file(key: Key, file: ListedFile, signal: AbortSignal): Promise<RemoteFile> {

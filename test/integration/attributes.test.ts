@@ -33,6 +33,12 @@ function relax(): void {
   for (const order of world.emulator.orders()) order.cancel();
 }
 
+/** What is closed after it in the same directory waits for its turn. */
+async function stuck(files: Driver): Promise<void> {
+  world.emulator.order({ kind: "PutObject", fault: BUSY, count: 1_000_000 });
+  await files.save("first", Buffer.from("content"));
+}
+
 const STATES: readonly State[] = [
   {
     name: "new and empty",
@@ -55,7 +61,7 @@ const STATES: readonly State[] = [
     name: "closed and waiting",
     at: "a",
     enter: async ({ files }) => {
-      world.emulator.order({ kind: "PutObject", fault: BUSY, count: 1_000_000 });
+      await stuck(files);
       await files.save("a", Buffer.from("content"));
       return async () => relax();
     },
@@ -69,8 +75,10 @@ const STATES: readonly State[] = [
       const handle = await files.open("a");
       await files.write(handle, 0, Buffer.from("C"));
       return async () => {
-        await files.close(handle);
+        // It waits for the request that is under way.
+        const closing = files.close(handle);
         relax();
+        await closing;
       };
     },
   },
@@ -127,7 +135,7 @@ const STATES: readonly State[] = [
     name: "a new directory",
     at: "d",
     enter: async ({ files }) => {
-      world.emulator.order({ kind: "PutObject", fault: BUSY, count: 1_000_000 });
+      await stuck(files);
       await files.mkdir("d");
       return async () => relax();
     },
@@ -222,17 +230,26 @@ describe("S6.1 S6.2 what is set holds at once, when it is committed, after a res
 });
 
 describe("attributes", () => {
-  test("S6.1 set until a file of one part is sent, they are there for another machine", async () => {
+  test("S6.1 set until a file of one part is sent, they are there for another machine; a directory's always", async () => {
     const { running, files } = await begin();
-    world.emulator.order({ kind: "PutObject", fault: BUSY, count: 1_000_000 });
+    await stuck(files);
     await files.save("a", Buffer.from("content"));
     await setAll(running, await files.ino("a"));
+    await files.mkdir("d");
+    await setAll(running, await files.ino("d"));
     relax();
     await drained(running);
+    await files.mkdir("e");
+    await drained(running);
+    await setAll(running, await files.ino("e"));
+    await drained(running);
+    expect([count("PutObject", "d/"), count("PutObject", "e/")]).toEqual([1, 2]);
     await running.stop();
     await rm(world.stateDir, { recursive: true });
     const elsewhere = await again();
     await expectAll(elsewhere, "a");
+    for (const name of ["d", "e"])
+      expect((await expectAll(elsewhere, name)).mode & 0o170000).toBe(0o040000);
   });
 
   test("S6.2 what is set in the very moment of the commit is kept, and the save does not come back", async () => {
