@@ -4,12 +4,10 @@
 import { anySignal, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
 import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import {
-  type Base,
   type Etag,
   judge,
   type Key,
   type SaveEvent,
-  type SaveRecord,
   type Sha256,
   toMetadata,
   toPartNumber,
@@ -19,7 +17,7 @@ import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
 import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
-import { dropChanges } from "./save-records.ts";
+import { dropChanges, rebased } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { isWorthKeeping, SHA256_OF_NOTHING, sealSmall } from "./small-save.ts";
 import type { Transfer } from "./transfer.ts";
@@ -388,13 +386,6 @@ export class Publication {
     save.record = save.after(event);
     await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
   }
-}
-
-/** A save on top of one that was committed: what was underneath both is in the new object; another source stays. */
-function rebased(record: SaveRecord, committed: SaveRecord, base: Base): SaveRecord {
-  const { source, ...rest } = record;
-  const isSame = source?.key === committed.source?.key && source?.etag === committed.source?.etag;
-  return { ...rest, base, ...(source === undefined || isSame ? {} : { source }) };
 }
 
 /** A rename may have moved it to another key, a removal dropped it, while it waited for its turn. */

@@ -1,6 +1,7 @@
 // What the catalog is told of a save.
 
 import type { Change } from "../catalog/mod.ts";
+import type { Base, SaveRecord } from "../model/mod.ts";
 import { toPartNumber } from "../model/mod.ts";
 import type { Save } from "./save.ts";
 
@@ -37,4 +38,11 @@ export function dropChanges(save: Save): Change[] {
     ? { del: "part", save: id, partNumber: toPartNumber(1) }
     : { del: "parts", save: id };
   return [{ del: "save", id }, parts, ...save.content.dropChanges()];
+}
+
+/** A save on top of one that was committed: what was underneath both is in the new object; another source stays. */
+export function rebased(record: SaveRecord, committed: SaveRecord, base: Base): SaveRecord {
+  const { source, ...rest } = record;
+  const isSame = source?.key === committed.source?.key && source?.etag === committed.source?.etag;
+  return { ...rest, base, ...(source === undefined || isSame ? {} : { source }) };
 }
