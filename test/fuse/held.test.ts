@@ -91,13 +91,15 @@ describe.skipIf(why !== undefined)("temporary names", () => {
   test("S5.7 rsync -a: one upload, no copy, no temporary name; again, remounted, and on another machine it changes nothing", async () => {
     await sh(`${MODEL}; echo small > $SRC/small; rsync -a $SRC/ $DIR/r/`, env());
     await until("it is in the bucket", async () => (await mount.status()).pending.length === 0);
-    // The second is the directory that rsync has made.
-    expect(counts()).toEqual({
+    const { PutObject: puts, ...others } = counts();
+    expect(others).toEqual({
       CreateMultipartUpload: 1,
       UploadPart: PARTS,
       CompleteMultipartUpload: 1,
-      PutObject: 2,
     });
+    // The small file, and the directory: once more where its time was set after it had been put.
+    expect(puts).toBeGreaterThanOrEqual(2);
+    expect(puts).toBeLessThanOrEqual(3);
     expect(temporaryNames()).toEqual([]);
     const changes = "rsync -ai $SRC/ $DIR/r/";
     expect(await sh(changes, env())).toBe("");
