@@ -1,10 +1,11 @@
 // Attributes of files and directories, wherever they are kept at the moment: with the save that is pending, so that they
 // reach the object's metadata; with the copy that a rename has ordered; in the catalog afterwards.
 
-import { anySignal, KodomountError } from "../base/mod.ts";
+import { anySignal } from "../base/mod.ts";
 import { type Attributes, type Etag, S_IFMT, toEtag } from "../model/mod.ts";
 import type { Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { lookAgain } from "./look-again.ts";
 import type { Node } from "./tree.ts";
 import type { AttributeChanges, Request } from "./types.ts";
 import type { View } from "./view.ts";
@@ -12,8 +13,6 @@ import type { View } from "./view.ts";
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
-/** How often it is looked again where they are kept. */
-const LOOKS_MAX = 10;
 /** How long a change waits for the one request that is under way for its directory. */
 const SENDING_WAIT_MS = 3000;
 /** For a directory of which the bucket has no marker of ours: it has no version. */
@@ -59,14 +58,11 @@ export class NodeAttributes {
       ...make(before),
       ctimeMs: this.#core.options.clock.now(),
     });
-    for (let tries = 0; tries < LOOKS_MAX; tries += 1) {
-      const isDone =
-        node.kind === "directory"
-          ? await this.#changeDirectory(node, change, signal)
-          : await this.#changeFile(node, change, signal);
-      if (isDone) return;
-    }
-    throw new KodomountError("Busy", `${node.name} changes faster than it can be looked at`);
+    await lookAgain(node.name, () =>
+      node.kind === "directory"
+        ? this.#changeDirectory(node, change, signal)
+        : this.#changeFile(node, change, signal),
+    );
   }
 
   /** @returns false when they are kept elsewhere by now: look again. */

@@ -6,6 +6,7 @@ import { type HandleId, partCount } from "../model/mod.ts";
 import type { Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
 import type { FileHandle } from "./handles.ts";
+import { endNameless } from "./keep.ts";
 import type { Node } from "./tree.ts";
 import type { Closing, Request } from "./types.ts";
 
@@ -42,7 +43,7 @@ export class Closes {
       node.writers -= 1;
       if (node.writers === 0 && !node.isNameless) await this.#lastRelease(node, handle);
     }
-    await this.endNameless(node);
+    await endNameless(this.#core, node);
     if (node.handles === 0 && !node.isNameless) this.#letExpire(node);
     this.#core.tree.prune(node);
   }
@@ -52,15 +53,6 @@ export class Closes {
     const { publisher } = this.#core.options;
     const held = publisher.find(node.key)?.closed;
     if (held?.record.state.kind === "held") publisher.letExpire(held, () => node.handles > 0);
-  }
-
-  /** The last handle of a file without a name is gone: nobody can reach its content any more. */
-  async endNameless(node: Node): Promise<void> {
-    const { save } = node;
-    if (!node.isNameless || node.handles > 0 || save === undefined) return;
-    node.save = undefined;
-    await this.#core.options.publisher.discard(save);
-    this.#core.tree.prune(node);
   }
 
   /** An exiting process cannot be told anything, nor be interrupted: only make it safe; the last release closes it. */

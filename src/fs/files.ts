@@ -14,6 +14,7 @@ import type { Origin, Save } from "../publish/mod.ts";
 import { cacheMode } from "./cache-mode.ts";
 import { type Closes, orRefuse } from "./closes.ts";
 import type { Core } from "./core.ts";
+import { endNameless } from "./keep.ts";
 import type { Node } from "./tree.ts";
 import type { Opened, OpenFlags, Request } from "./types.ts";
 import { type Current, isSameContent, sizeOf, type View } from "./view.ts";
@@ -80,7 +81,7 @@ export class Files {
     this.#core.assertWritable();
     const save = await this.#resize(request, node, size);
     if (save !== undefined && node.writers === 0) await this.#closes.close(node, save);
-    await this.#closes.endNameless(node);
+    await endNameless(this.#core, node);
   }
 
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {

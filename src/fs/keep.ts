@@ -1,4 +1,4 @@
-// Before a name goes: what those who have the file open go on with.
+// When a name goes: what those who have the file open go on with, and its end.
 
 import { codeOf } from "../base/mod.ts";
 import type { Etag, Key } from "../model/mod.ts";
@@ -39,12 +39,18 @@ export async function keeperOf(
     async [Symbol.asyncDispose]() {
       if (spare !== undefined && node.save !== spare) await publisher.discard(spare);
       // Released in this very moment.
-      if (!node.isNameless || node.handles > 0 || node.save === undefined) return;
-      await publisher.discard(node.save);
-      node.save = undefined;
-      core.tree.prune(node);
+      await endNameless(core, node);
     },
   };
+}
+
+/** The last handle of a file without a name is gone: nobody can reach its content any more. */
+export async function endNameless(core: Core, node: Node): Promise<void> {
+  const { save } = node;
+  if (!node.isNameless || node.handles > 0 || save === undefined) return;
+  node.save = undefined;
+  await core.options.publisher.discard(save);
+  core.tree.prune(node);
 }
 
 /** Undefined: it cannot be read as it is, by nobody. That does not keep its name from going. */

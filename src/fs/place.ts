@@ -1,6 +1,6 @@
 // A name in a directory, and what is there: what every change of names looks at first.
 
-import { invariant, KodomountError } from "../base/mod.ts";
+import { KodomountError } from "../base/mod.ts";
 import {
   type Attributes,
   assertKeyFits,
@@ -12,13 +12,11 @@ import {
 } from "../model/mod.ts";
 import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { lookAgain } from "./look-again.ts";
 import { assertNotReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Request } from "./types.ts";
 import { type Found, objectOf, type View } from "./view.ts";
-
-/** How often a name is looked up again because it changed meanwhile. */
-const LOOKS_MAX = 10;
 
 export interface Place {
   readonly parent: Node;
@@ -40,12 +38,12 @@ export class Places {
     request: Request,
     change: (found: Found) => Promise<boolean>,
   ): Promise<void> {
-    for (let tries = 0; tries < LOOKS_MAX; tries += 1) {
+    await lookAgain(place.name, async () => {
       const found = await this.find(place, request);
-      if (await change(found)) return;
-      this.#core.options.loader.forget(found.key);
-    }
-    throw new KodomountError("Busy", `${place.name} changes faster than it can be looked at`);
+      const isDone = await change(found);
+      if (!isDone) this.#core.options.loader.forget(found.key);
+      return isDone;
+    });
   }
 
   async find(place: Place, request: Request): Promise<Found> {
@@ -63,20 +61,10 @@ export class Places {
     if (found.kind === "directory") return undefined;
     const own = objectOf(found.current);
     if (own !== undefined && found.current.kind === "remote")
-      return { ...own, attributes: await this.#attributesOf(found, signal) };
+      return { ...own, attributes: await this.#view.remoteAttributes(found.current.file, signal) };
     if (found.current.kind === "copy") return undefined;
     const remote = await this.#core.options.loader.file(found.key, signal);
     return remote && { etag: remote.etag, size: remote.size, attributes: remote.attributes };
-  }
-
-  async #attributesOf(found: Found & { kind: "file" }, signal: AbortSignal): Promise<Attributes> {
-    invariant(found.current.kind === "remote", "only an object's attributes are asked for");
-    const { key, etag, size, attributes } = found.current.file;
-    return this.#core.options.loader.attributesOf(
-      key,
-      { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
-      signal,
-    );
   }
 
   async assertEmpty(place: Place, key: Key, request: Request): Promise<void> {

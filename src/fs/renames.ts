@@ -72,8 +72,8 @@ export class Renames {
     const replaced =
       target?.kind === "file" ? await this.#places.objectAt(target, request.signal) : undefined;
     const pending = pendingOf(found);
-    const held = found.current.kind === "save" ? found.current.save : undefined;
-    const wasHeld = held?.record.state.kind === "held";
+    const save = found.current.kind === "save" ? found.current.save : undefined;
+    const held = save?.record.state.kind === "held" ? save : undefined;
     {
       using _ = await this.#core.names.acquire(request.signal);
       const node = destination.parent.children.get(destination.name);
@@ -83,7 +83,7 @@ export class Renames {
       if (changes === undefined) return false;
       await publisher.journal(changes, [found.key, to], this.#core.remember(request, {}));
     }
-    if (wasHeld && held !== undefined) await this.#awaitCommit(request, held);
+    if (held !== undefined) await this.#awaitCommit(request, held);
     return true;
   }
 

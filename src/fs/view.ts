@@ -109,15 +109,10 @@ export class View {
     switch (current.kind) {
       case "save":
         return current.save.record.attributes;
-      case "remote": {
-        const { key, etag, size, attributes } = current.file;
-        if (node.isNameless) return attributes;
-        return this.#core.options.loader.attributesOf(
-          key,
-          { etag, size, lastModifiedMs: attributes.ctimeMs ?? attributes.mtimeMs },
-          signal,
-        );
-      }
+      case "remote":
+        return node.isNameless
+          ? current.file.attributes
+          : this.remoteAttributes(current.file, signal);
       case "copy": {
         const { want } = current;
         if (want.attributes !== undefined) return want.attributes;
@@ -129,6 +124,13 @@ export class View {
         return this.#core.options.loader.attributesOf(want.from, listed, signal);
       }
     }
+  }
+
+  /** Of a version of an object, as this machine knows them by now. */
+  remoteAttributes(file: RemoteFile, signal: AbortSignal): Promise<Attributes> {
+    const { key, etag, size, attributes } = file;
+    const lastModifiedMs = attributes.ctimeMs ?? attributes.mtimeMs;
+    return this.#core.options.loader.attributesOf(key, { etag, size, lastModifiedMs }, signal);
   }
 
   /** Names in a directory with their types (`S_IFMT` bits, 0 when not known without asking for each). */

@@ -13,7 +13,7 @@ import type { Save } from "./save.ts";
 import { dropChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { Transfer } from "./transfer.ts";
-import { uploadSlot } from "./upload-slot.ts";
+import { takeUploadSlot } from "./upload-slot.ts";
 import { describeWant, Wants } from "./wants.ts";
 
 const PAUSE_MIN_MS = 200;
@@ -44,7 +44,7 @@ export class Driver {
    * @throws what the store refuses for good; `Interrupted`.
    */
   async sendHeld(save: Save, signal: AbortSignal): Promise<boolean> {
-    const slot = save.content.partCount > 1 ? uploadSlot(this.#engine, save) : undefined;
+    const slot = save.content.partCount > 1 ? takeUploadSlot(this.#engine, save) : undefined;
     if (slot === undefined) return false;
     await this.#publication.sendAll(slot, save, anySignal(signal, this.#engine.stop));
     return true;
@@ -161,7 +161,7 @@ export class Driver {
   /** Parts of a file that is being written, as soon as they are sealed; part 1 and the last one wait for the close. */
   #sendAhead(save: Save): void {
     if (save.record.state.kind !== "open") return;
-    const slot = uploadSlot(this.#engine, save);
+    const slot = takeUploadSlot(this.#engine, save);
     if (slot === undefined) return;
     for (const partNumber of save.content.takeFrozen())
       this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () =>

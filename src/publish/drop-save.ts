@@ -1,8 +1,11 @@
 // The end of a save that is not wanted any more.
 
+import type { Change } from "../catalog/mod.ts";
 import type { Engine } from "./engine.ts";
 import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
+import { dropChanges } from "./save-records.ts";
+import type { Slot } from "./slot.ts";
 import { leaveUploadSlot } from "./upload-slot.ts";
 
 /** Ends what is being sent of it, gives up its place in the order, frees its spill. Its records are the caller's. */
@@ -11,7 +14,17 @@ export function dropSave(engine: Engine, save: Save): void {
   engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
 }
 
-/** The same, but its content stays. */
+/** What an interrupted save has left at a key goes. @returns the deletion of its records. */
+export function dropInterrupted(engine: Engine, slot: Slot): Change[] {
+  const { interrupted } = slot;
+  if (interrupted === undefined) return [];
+  slot.interrupted = undefined;
+  const changes = dropChanges(interrupted);
+  dropSave(engine, interrupted);
+  return changes;
+}
+
+/** The same as `dropSave`, but its content stays. */
 export function leaveSave(engine: Engine, save: Save): void {
   save.abandon.abort();
   engine.needs.remove(save);

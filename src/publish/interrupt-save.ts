@@ -2,7 +2,7 @@
 
 import type { Change } from "../catalog/mod.ts";
 import { isDirectoryKey, type SaveRecord } from "../model/mod.ts";
-import { dropSave } from "./drop-save.ts";
+import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
@@ -51,12 +51,10 @@ export function enterInterrupted(
     dropSave(engine, save);
     return { changes: dropChanges(save), slot };
   }
-  const changes: Change[] = [{ put: "save", record: save.record }];
-  const before = slot.interrupted;
-  if (before !== undefined && before !== save) {
-    changes.push(...dropChanges(before));
-    dropSave(engine, before);
-  }
+  const changes: Change[] = [
+    { put: "save", record: save.record },
+    ...dropInterrupted(engine, slot),
+  ];
   slot.interrupted = save;
   return { changes, slot };
 }

@@ -14,7 +14,7 @@ import {
   transition,
   type Want,
 } from "../model/mod.ts";
-import { dropSave } from "./drop-save.ts";
+import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { adoptClosed, type Keeper, keepNameless } from "./nameless.ts";
 import { needsSource } from "./needs.ts";
@@ -121,12 +121,11 @@ export class Namespace {
     await this.#untilIdle(() => (isCompleting(slot) ? slot : undefined));
     if (slot.content !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
-    const changes = [...this.#clear(slot, keeper), ...this.#abandonUpload(slot)];
-    if (slot.interrupted !== undefined) {
-      changes.push(...dropChanges(slot.interrupted));
-      dropSave(this.#engine, slot.interrupted);
-      slot.interrupted = undefined;
-    }
+    const changes = [
+      ...this.#clear(slot, keeper),
+      ...this.#abandonUpload(slot),
+      ...dropInterrupted(this.#engine, slot),
+    ];
     if (object !== undefined || copied)
       changes.push(...this.#setWant(slot, { kind: "absent", ...etagOf(object) }));
     return changes;
@@ -233,14 +232,14 @@ export class Namespace {
     const place = (): number => order.take(directoryOf(destination.key), clock.now());
     const { want } = source;
     if (want?.kind === "copy") {
-      if (directoryOf(source.key) !== directoryOf(destination.key) || want.from === destination.key)
-        order.leave(want.order, directoryOf(source.key));
+      const sameDirectory = directoryOf(source.key) === directoryOf(destination.key);
+      const isHome = want.from === destination.key;
+      if (isHome || !sameDirectory) order.leave(want.order, directoryOf(source.key));
       // Renamed back to where it still is.
-      if (want.from === destination.key) {
+      if (isHome) {
         destination.want = undefined;
         return [{ del: "want", key: destination.key }, ...atHome(want, home)];
       }
-      const sameDirectory = directoryOf(source.key) === directoryOf(destination.key);
       return this.#setWant(destination, { ...want, order: sameDirectory ? want.order : place() });
     }
     if (object === undefined)

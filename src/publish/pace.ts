@@ -1,6 +1,7 @@
 // How soon and how often one small file is published. It waits a moment after its close, since many programs rename it right
-// then, or set its mode and times: that costs nothing before it is sent, and copies afterwards. And a file that is closed again and again (a log, a record of TensorBoard, a shell loop) is
-// sent about once a second: what is closed in between is superseded before it was sent. Nobody waits for that.
+// then, or set its mode and times: that costs nothing before it is sent, and copies afterwards. And a file that is closed
+// again and again (a log, a record of TensorBoard, a shell loop) is sent about once a second: what is closed in between is
+// superseded before it was sent. Nobody waits for that.
 
 import { anySignal, type Clock, codeOf, Notifier, newAbort } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";

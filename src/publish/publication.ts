@@ -21,7 +21,7 @@ import { dropChanges, rebased } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { isWorthKeeping, SHA256_OF_NOTHING, sealSmall } from "./small-save.ts";
 import type { Transfer } from "./transfer.ts";
-import { untilFree } from "./until-free.ts";
+import { untilTurn } from "./until-free.ts";
 import type { Upload } from "./upload.ts";
 
 /** How often, and how long apart, HEAD is asked for an object that Complete has just made. */
@@ -109,9 +109,7 @@ export class Publication {
     const sha256 = await this.#sealWhole(save, signal);
     if (sha256 === undefined) return;
     assertStillThere(slot, save);
-    await this.#engine.order.turn(orderOf(save), directoryOf(slot.key), signal);
-    await untilFree(this.#engine, slot.key, signal);
-    await this.#engine.freeze.turn(slot.key, signal);
+    await untilTurn(this.#engine, slot.key, orderOf(save), signal);
     assertStillThere(slot, save);
     const token = save.record.id;
     // Not for the catalog: after a restart HEAD is asked before anything is sent again, also for what is only closed.
@@ -165,9 +163,7 @@ export class Publication {
     if (upload === undefined || !(await this.#agrees(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
     this.#engine.pace.hurry(orderOf(save));
-    await this.#engine.order.turn(orderOf(save), directoryOf(slot.key), signal);
-    await untilFree(this.#engine, slot.key, signal);
-    await this.#engine.freeze.turn(slot.key, signal);
+    await untilTurn(this.#engine, slot.key, orderOf(save), signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
     await this.#move(save, { kind: "complete", token: upload.record.token });

@@ -16,7 +16,7 @@ import {
 } from "../model/mod.ts";
 import { changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
-import { dropSave } from "./drop-save.ts";
+import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
 import { holdSave, letExpire } from "./hold-save.ts";
@@ -335,14 +335,9 @@ export class Publisher {
     reply: ReplyRecord | undefined,
   ): Promise<boolean> {
     const { record, content } = save;
-    const changes: Change[] = [{ put: "save", record }];
     // Of a held name: what an interrupted one left under the name that this one will get.
     const left = this.find(save.uploadKey) ?? slot;
-    if (left.interrupted !== undefined) {
-      changes.push(...dropChanges(left.interrupted));
-      dropSave(this.#engine, left.interrupted);
-      left.interrupted = undefined;
-    }
+    const changes: Change[] = [{ put: "save", record }, ...dropInterrupted(this.#engine, left)];
     if (left.upload !== undefined) await this.#driver.transfer.doubt(left.upload);
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
     await this.#engine.catalog.apply(changes, { sync: false });

@@ -12,9 +12,9 @@ import {
   type SaveRecord,
   type SaveState,
   samePlan,
-  sourceOf,
   toRev,
   transition,
+  type UploadId,
 } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { enterInterrupted } from "./interrupt-save.ts";
@@ -26,6 +26,9 @@ import { Upload } from "./upload.ts";
 
 /** An upload that no save needs is kept this long for the next save of its key: less than the 7 days that Kodo keeps it. */
 const UPLOAD_KEEP_MS = 6 * 24 * 3600_000;
+
+/** Acknowledgements by upload. */
+type Acks = ReadonlyMap<UploadId, readonly AckRecord[]>;
 
 /**
  * Enters everything in `contents`. Saves that were open have lost their writer: they are interrupted now.
@@ -39,15 +42,16 @@ export async function recover(
 ): Promise<void> {
   await toSpill(engine, contents);
   const parts = groupBy(contents.parts, (record) => record.save);
+  const acks = groupBy(contents.acks, ({ uploadId }) => uploadId);
   for (const record of [...contents.saves].sort(byOrder))
     await enterSave(engine, publisher, {
       record,
       parts: parts.get(record.id) ?? [],
       uploads: contents.uploads,
-      acks: contents.acks,
+      acks,
       trusted,
     });
-  enterUploads(engine, publisher, contents);
+  enterUploads(engine, publisher, contents.uploads, acks);
   for (const { key, want } of contents.wants) {
     const slot = publisher.slotOf(key);
     slot.want = want;
@@ -73,7 +77,7 @@ async function enterSave(
     record: SaveRecord;
     parts: readonly PartRecord[];
     uploads: readonly UploadRecord[];
-    acks: readonly AckRecord[];
+    acks: Acks;
     trusted: boolean;
   },
 ): Promise<void> {
@@ -129,16 +133,16 @@ function isBacked(
     record: SaveRecord;
     parts: readonly PartRecord[];
     uploads: readonly UploadRecord[];
-    acks: readonly AckRecord[];
+    acks: Acks;
   },
 ): boolean {
   const { record, parts } = found;
   if (parts.length === 0 || parts.length !== partCount(engine.plan, record.size)) return false;
-  const ids = new Set(
-    found.uploads.filter(({ key }) => key === record.key).map(({ uploadId }) => uploadId),
-  );
   const held = new Map(
-    found.acks.filter(({ uploadId }) => ids.has(uploadId)).map((ack) => [ack.partNumber, ack]),
+    found.uploads
+      .filter(({ key }) => key === record.key)
+      .flatMap(({ uploadId }) => found.acks.get(uploadId) ?? [])
+      .map((ack) => [ack.partNumber, ack]),
   );
   return parts.every(
     ({ partNumber, content }) =>
@@ -193,8 +197,10 @@ async function restoredParts(
   for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content));
   if (!wasOpen) return { size: record.size, parts };
   let { size } = record;
-  if ([...parts.values()].some((part) => part.kind === "base"))
-    size = Math.max(size, record.source === undefined ? (sourceOf(record)?.size ?? 0) : 0);
+  const hasBase = [...parts.values()].some((part) => part.kind === "base");
+  // Of a copy of another object its own record tells how much was copied.
+  if (hasBase && record.source === undefined && record.base.kind === "object")
+    size = Math.max(size, record.base.size);
   for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
     const known = parts.get(ref.partNumber);
     if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;
@@ -216,9 +222,13 @@ function restoredPart(content: PartRecord["content"]): PartContent {
 }
 
 /** One upload a key is kept, the newest that is cut as we cut; the others are aborted. */
-function enterUploads(engine: Engine, publisher: Publisher, contents: CatalogContents): void {
-  const acks = groupBy(contents.acks, ({ uploadId }) => uploadId);
-  for (const record of [...contents.uploads].sort((a, b) => b.createdAt - a.createdAt)) {
+function enterUploads(
+  engine: Engine,
+  publisher: Publisher,
+  uploads: readonly UploadRecord[],
+  acks: Acks,
+): void {
+  for (const record of [...uploads].sort((a, b) => b.createdAt - a.createdAt)) {
     const slot = publisher.slotOf(record.key);
     const needed =
       slot.closed !== undefined || engine.clock.now() - record.createdAt < UPLOAD_KEEP_MS;

@@ -1,7 +1,9 @@
-// What is at a key of the bucket must not be replaced or deleted while something here still needs it.
+// When something may become visible at a key of the bucket, or what is there may go: in its turn, and not while something
+// here still needs what is there.
 
 import type { Key } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { directoryOf } from "./order.ts";
 
 /**
  * Resolves when nobody needs what is at `key` any more: neither who wants a copy of it, nor whose unchanged parts it has.
@@ -17,4 +19,16 @@ export async function untilFree(engine: Engine, key: Key, signal: AbortSignal): 
     else if (needs.has(key)) await needs.wait(key, signal);
     else return true;
   }
+}
+
+/** Resolves when what has the place `order` may become visible at `key`. What it was to be may have changed meanwhile. */
+export async function untilTurn(
+  engine: Engine,
+  key: Key,
+  order: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await engine.order.turn(order, directoryOf(key), signal);
+  await untilFree(engine, key, signal);
+  await engine.freeze.turn(key, signal);
 }

@@ -5,7 +5,7 @@ import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 
 /** Undefined: nowhere yet, since its final name is not known, or something else is under way there. */
-export function uploadSlot(engine: Engine, save: Save): Slot | undefined {
+export function takeUploadSlot(engine: Engine, save: Save): Slot | undefined {
   const { held, key } = save.record;
   if (held === undefined) return engine.slots.of(key);
   if (held.final === undefined) return undefined;

@@ -18,7 +18,7 @@ import type { Engine, ObjectChange } from "./engine.ts";
 import { newToken } from "./ids.ts";
 import { directoryOf } from "./order.ts";
 import type { CopyWant, Slot } from "./slot.ts";
-import { untilFree } from "./until-free.ts";
+import { untilFree, untilTurn } from "./until-free.ts";
 
 type AbsentWant = Want & { kind: "absent" };
 
@@ -36,10 +36,8 @@ export class Wants {
   }
 
   async #copy(slot: Slot, want: CopyWant): Promise<void> {
-    const { store, stop, order, log } = this.#engine;
-    await order.turn(want.order, directoryOf(slot.key), stop);
-    await untilFree(this.#engine, slot.key, stop);
-    await this.#engine.freeze.turn(slot.key, stop);
+    const { store, stop, log } = this.#engine;
+    await untilTurn(this.#engine, slot.key, want.order, stop);
     if (slot.want !== want) return;
     const source = await store.head(want.from, stop);
     if (source === undefined) {

@@ -14,10 +14,9 @@ import {
   mount,
   proxy,
   SIZE,
-  sha,
   whyNoAcceptance,
 } from "../support/acceptance.ts";
-import { sh, until } from "../support/mount.ts";
+import { sh, sha, until } from "../support/mount.ts";
 
 const PART = 8 * MIB;
 

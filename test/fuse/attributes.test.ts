@@ -1,56 +1,16 @@
 // Attributes through the kernel: what programs set on files and directories of the real mount, and read again there.
 
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
-import { run, sh, TestMount, whyNoMounts } from "../support/mount.ts";
-import { tempDir } from "../support/temp.ts";
+import { describe, expect, test } from "vitest";
+import { run, sh } from "../support/mount.ts";
+import { emulator, env, mount, mountBeforeEach, why } from "../support/mounted.ts";
 
-const why = whyNoMounts();
-if (why !== undefined) console.log(`skipped: attributes on a mount, since ${why}`);
-
-const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
-
-let temp: Awaited<ReturnType<typeof tempDir>>;
-let emulator: Emulator;
-let mount: TestMount;
-
-beforeEach(async () => {
-  if (why !== undefined) return;
-  temp = await tempDir();
-  emulator = await startEmulator({
-    dir: join(temp.path, "bucket"),
-    buckets: ["bucket"],
-    ...KEYS,
-    region: "test",
-    clock: systemClock,
-    log: silentLog,
-  });
-  mount = new TestMount(temp.path, {
-    endpoint: emulator.endpoint,
-    ...KEYS,
-    region: "test",
-    bucket: "bucket",
-    provider: "kodo",
-  });
-  await mount.start();
-});
-
-afterEach(async () => {
-  if (why !== undefined) return;
-  await mount[Symbol.asyncDispose]();
-  await emulator.stop();
-  await temp[Symbol.asyncDispose]();
-});
+mountBeforeEach("attributes on a mount");
 
 async function again(): Promise<void> {
   const { code, stderr } = await mount.unmount();
   expect(stderr + code).toBe("0");
   await mount.start();
 }
-
-const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(temp.path, "src") });
 
 async function python(script: string): Promise<string> {
   const { code, stdout, stderr } = await run("python3", ["-c", script], { cwd: mount.dir });

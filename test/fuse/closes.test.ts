@@ -1,39 +1,10 @@
 // Many closes of one file, and many small files, by real programs on a real mount: content, requests, order.
 
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
-import { sh, TestMount, whyNoMounts } from "../support/mount.ts";
-import { tempDir } from "../support/temp.ts";
+import { describe, expect, test } from "vitest";
+import { sh } from "../support/mount.ts";
+import { emulator, env, mount, mountBeforeEach, why } from "../support/mounted.ts";
 
-const why = whyNoMounts();
-if (why !== undefined) console.log(`skipped: many closes on a real mount, since ${why}`);
-
-const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
-
-let temp: Awaited<ReturnType<typeof tempDir>>;
-let emulator: Emulator;
-let mount: TestMount;
-
-beforeEach(async () => {
-  if (why !== undefined) return;
-  temp = await tempDir();
-  const dir = join(temp.path, "bucket");
-  const around = { clock: systemClock, log: silentLog };
-  emulator = await startEmulator({ dir, buckets: ["bucket"], ...KEYS, region: "test", ...around });
-  const { endpoint } = emulator;
-  const bucket = { region: "test", bucket: "bucket", provider: "kodo" } as const;
-  mount = new TestMount(temp.path, { endpoint, ...KEYS, ...bucket });
-  await mount.start();
-});
-
-afterEach(async () => {
-  if (why !== undefined) return;
-  await mount[Symbol.asyncDispose]();
-  await emulator.stop();
-  await temp[Symbol.asyncDispose]();
-});
+mountBeforeEach("many closes on a real mount");
 
 /** How often each key was put, after everything that was closed is in the bucket. */
 async function puts(): Promise<string[]> {
@@ -48,7 +19,7 @@ async function puts(): Promise<string[]> {
 /** Runs it, and tells how many seconds it took and how often `key` was put. */
 async function cost(line: string, key: string): Promise<{ seconds: number; count: number }> {
   const start = performance.now();
-  await sh(line, { DIR: mount.dir });
+  await sh(line, env());
   const seconds = (performance.now() - start) / 1000;
   return { seconds, count: (await puts()).filter((put) => put === key).length };
 }
@@ -136,11 +107,11 @@ describe.skipIf(why !== undefined)("tar x of small files", () => {
     const line =
       "mkdir $SRC; for d in a b c; do mkdir $SRC/$d; for f in $(seq 40); do echo $d$f > $SRC/$d/$f; done; done;" +
       "tar c -C $SRC --sort=name . | tar x -C $DIR; diff -r $SRC $DIR";
-    await sh(line, { DIR: mount.dir, SRC: join(temp.path, "src") });
+    await sh(line, env());
     const keys = await puts();
     expect(keys).toHaveLength(3 + 3 * 40);
     for (const dir of ["a", "b", "c"]) {
-      const order = await sh(`ls $SRC/${dir} | LC_ALL=C sort`, { SRC: join(temp.path, "src") });
+      const order = await sh(`ls $SRC/${dir} | LC_ALL=C sort`, env());
       const expected = order.trim().split("\n");
       const files = keys.filter((key) => key.startsWith(`${dir}/`)).map((key) => key.slice(2));
       expect(files.filter((name) => name !== "")).toEqual(expected);

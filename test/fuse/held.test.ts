@@ -1,47 +1,19 @@
 // Programs that save under a temporary name, on a real mount of the embedded store: rsync, and what safetensors 0.8 does.
 // What it costs is counted; what a kill leaves is looked for.
 
-import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
-import { run, sh, start, TestMount, until, whyNoMounts } from "../support/mount.ts";
-import { tempDir } from "../support/temp.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { run, sh, sha, start, until } from "../support/mount.ts";
+import { emulator, env, local, mount, mountBeforeEach, why } from "../support/mounted.ts";
 
-const why = whyNoMounts();
-if (why !== undefined) console.log(`skipped: temporary names on a real mount, since ${why}`);
-
-const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
 const SIZE = 60_000_000;
 const PARTS = Math.ceil(SIZE / (8 * 1024 * 1024));
 
-let temp: Awaited<ReturnType<typeof tempDir>>;
-let emulator: Emulator;
-let mount: TestMount;
-
+mountBeforeEach("temporary names on a real mount");
 beforeEach(async () => {
-  if (why !== undefined) return;
-  temp = await tempDir();
-  const store = { dir: join(temp.path, "bucket"), buckets: ["bucket"], ...KEYS, region: "test" };
-  emulator = await startEmulator({ ...store, clock: systemClock, log: silentLog });
-  const { endpoint } = emulator;
-  mount = new TestMount(temp.path, {
-    ...{ endpoint, ...KEYS, region: "test", bucket: "bucket", provider: "kodo" },
-  });
-  await mkdir(join(temp.path, "src"));
-  await mount.start();
+  if (why === undefined) await mkdir(join(local, "src"));
 });
-
-afterEach(async () => {
-  if (why !== undefined) return;
-  await mount[Symbol.asyncDispose]();
-  await emulator.stop();
-  await temp[Symbol.asyncDispose]();
-});
-
-const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(temp.path, "src") });
 
 /** Changes that the bucket has answered with success. */
 function counts(): Record<string, number> {
@@ -59,14 +31,8 @@ function temporaryNames(): string[] {
     .flatMap(({ key }) => (/(^|\/)\.(?!kodomount-probe)[^/]/.test(key ?? "") ? [key ?? ""] : []));
 }
 
-async function sha(path: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(path))
-    .digest("hex");
-}
-
 async function expectSaved(name: string, source = name): Promise<void> {
-  expect(await sha(join(mount.dir, name))).toBe(await sha(join(temp.path, "src", source)));
+  expect(await sha(join(mount.dir, name))).toBe(await sha(join(local, "src", source)));
 }
 
 const MODEL = `head -c ${SIZE} /dev/urandom > $SRC/model && touch -d '2024-02-03 04:05:06.789' $SRC/model && chmod 640 $SRC/model`;
@@ -168,8 +134,8 @@ describe.skipIf(why !== undefined)("temporary names", () => {
 
   test("S5.8 safetensors 0.8: one upload under the final name, no copy; with the mount killed at half nothing is torn", async () => {
     await sh(MODEL, env());
-    await writeFile(join(temp.path, "save.py"), SAFETENSORS);
-    const line = `python3 ${join(temp.path, "save.py")} $DIR $SRC/model model`;
+    await writeFile(join(local, "save.py"), SAFETENSORS);
+    const line = `python3 ${join(local, "save.py")} $DIR $SRC/model model`;
     const half = start(`${line} half`, env());
     await until("half is written", async () =>
       (await mount.status()).pending.some(({ state }) => state === "open"),

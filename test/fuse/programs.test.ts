@@ -1,67 +1,21 @@
 // Real programs on a real mount of the embedded store: what they wrote is compared after unmount, with this machine's
 // state thrown away, through a new mount.
 
-import { createHash } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
-import { run, sh, start, TestMount, until, whyNoMounts } from "../support/mount.ts";
-import { tempDir } from "../support/temp.ts";
+import { describe, expect, test } from "vitest";
+import { run, sh, sha, start, until } from "../support/mount.ts";
+import {
+  emulator,
+  env,
+  local,
+  mount,
+  mountAgain,
+  mountBeforeEach,
+  why,
+} from "../support/mounted.ts";
 
-const why = whyNoMounts();
-if (why !== undefined) console.log(`skipped: mounts with real programs, since ${why}`);
-
-const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
-
-let temp: Awaited<ReturnType<typeof tempDir>>;
-let emulator: Emulator;
-let mount: TestMount;
-
-beforeEach(async () => {
-  if (why !== undefined) return;
-  temp = await tempDir();
-  emulator = await startEmulator({
-    dir: join(temp.path, "bucket"),
-    buckets: ["bucket"],
-    ...KEYS,
-    region: "test",
-    clock: systemClock,
-    log: silentLog,
-  });
-  mount = new TestMount(temp.path, {
-    endpoint: emulator.endpoint,
-    ...KEYS,
-    region: "test",
-    bucket: "bucket",
-    provider: "kodo",
-  });
-  await mount.start();
-});
-
-afterEach(async () => {
-  if (why !== undefined) return;
-  await mount[Symbol.asyncDispose]();
-  await emulator.stop();
-  await temp[Symbol.asyncDispose]();
-});
-
-/** Unmounts (all must be published then), forgets, mounts again. */
-async function again(): Promise<void> {
-  const { code, stderr } = await mount.unmount();
-  expect(stderr + code).toBe("0");
-  await mount.forget();
-  await mount.start();
-}
-
-const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(temp.path, "src") });
-
-async function sha(path: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(path))
-    .digest("hex");
-}
+mountBeforeEach("mounts with real programs");
 
 /** Same names, sizes, modes, link targets and content. */
 async function expectSameTree(a: string, b: string): Promise<void> {
@@ -74,15 +28,15 @@ async function expectSameTree(a: string, b: string): Promise<void> {
 
 describe.skipIf(why !== undefined)("programs", () => {
   test("cp, cat and ls of small and large files", async () => {
-    await mkdir(join(temp.path, "src"));
+    await mkdir(join(local, "src"));
     await sh(
       "head -c 1000 /dev/urandom > $SRC/small; head -c 30000000 /dev/urandom > $SRC/large; : > $SRC/empty; cp $SRC/* $DIR/",
       env(),
     );
     expect((await sh("ls $DIR", env())).split("\n")).toEqual(["empty", "large", "small", ""]);
-    await again();
+    await mountAgain();
     for (const name of ["small", "large", "empty"])
-      expect(await sha(join(mount.dir, name))).toBe(await sha(join(temp.path, "src", name)));
+      expect(await sha(join(mount.dir, name))).toBe(await sha(join(local, "src", name)));
   });
 
   test("cp -a keeps a tree with modes, links and times of small files; mv moves it back out", async () => {
@@ -90,10 +44,10 @@ describe.skipIf(why !== undefined)("programs", () => {
       "mkdir -p $SRC/d/e && cd $SRC && echo a > d/a && echo b > d/e/b && chmod 600 d/a && chmod 755 d/e/b && ln -s e/b d/link && touch -d '2020-01-02 03:04:05.678' d/a d/e/b && cp -a $SRC/d $DIR/",
       env(),
     );
-    await again();
-    await expectSameTree(join(temp.path, "src/d"), join(mount.dir, "d"));
+    await mountAgain();
+    await expectSameTree(join(local, "src/d"), join(mount.dir, "d"));
     expect((await stat(join(mount.dir, "d/a"))).mtimeMs).toBe(
-      (await stat(join(temp.path, "src/d/a"))).mtimeMs,
+      (await stat(join(local, "src/d/a"))).mtimeMs,
     );
     await sh("mv $DIR/d $SRC/moved", env());
     expect(await sh("cat $SRC/moved/e/b; ls -A $DIR", env())).toBe("b\n");
@@ -104,20 +58,20 @@ describe.skipIf(why !== undefined)("programs", () => {
       "mkdir $DIR/a && echo 1 > $DIR/a/1 && head -c 20000000 /dev/zero > $DIR/a/2 && mv $DIR/a/1 $DIR/a/one && mv $DIR/a $DIR/b",
       env(),
     );
-    await again();
+    await mountAgain();
     expect(await sh("cd $DIR && find . | sort && cat b/one && stat -c %s b/2", env())).toBe(
       ".\n./b\n./b/2\n./b/one\n1\n20000000\n",
     );
   });
 
   test("dd with seek, notrunc and fsync", async () => {
-    await mkdir(join(temp.path, "src"));
+    await mkdir(join(local, "src"));
     const lines =
       "dd if=/dev/zero of=$T/x bs=1M count=20 status=none; printf tail | dd of=$T/x bs=1 seek=20971600 conv=notrunc status=none; printf mid | dd of=$T/x bs=1 seek=9437184 conv=notrunc,fsync status=none";
     await sh(lines, { ...env(), T: mount.dir });
-    await sh(lines, { ...env(), T: join(temp.path, "src") });
-    await again();
-    expect(await sha(join(mount.dir, "x"))).toBe(await sha(join(temp.path, "src/x")));
+    await sh(lines, { ...env(), T: join(local, "src") });
+    await mountAgain();
+    expect(await sha(join(mount.dir, "x"))).toBe(await sha(join(local, "src/x")));
   });
 
   test("tar x of a tree", async () => {
@@ -125,8 +79,8 @@ describe.skipIf(why !== undefined)("programs", () => {
       "mkdir -p $SRC/t && cd $SRC/t && for i in $(seq 1 30); do mkdir -p d$((i%3)); echo $i > d$((i%3))/f$i; done && ln -s f3 d0/link && tar cf $SRC/t.tar -C $SRC t && tar xf $SRC/t.tar -C $DIR",
       env(),
     );
-    await again();
-    await expectSameTree(join(temp.path, "src/t"), join(mount.dir, "t"));
+    await mountAgain();
+    await expectSameTree(join(local, "src/t"), join(mount.dir, "t"));
   });
 
   test("shell loops and appends", async () => {
@@ -134,7 +88,7 @@ describe.skipIf(why !== undefined)("programs", () => {
       "for i in $(seq 1 20); do echo line $i >> $DIR/log; done; for i in 1 2 3; do echo $i; done > $DIR/loop; ( echo a; echo b ) > $DIR/sub",
       env(),
     );
-    await again();
+    await mountAgain();
     expect(await sh("wc -l < $DIR/log; cat $DIR/loop $DIR/sub", env())).toBe("20\n1\n2\n3\na\nb\n");
   });
 
@@ -143,14 +97,14 @@ describe.skipIf(why !== undefined)("programs", () => {
       "mkdir -p $SRC/r && head -c 20000000 /dev/urandom > $SRC/r/big && echo x > $SRC/r/small && rsync -rt --inplace $SRC/r/ $DIR/r/",
       env(),
     );
-    await again();
-    expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(temp.path, "src/r/big")));
+    await mountAgain();
+    expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(local, "src/r/big")));
     await sh(
       "printf patch | dd of=$SRC/r/big bs=1 seek=9000000 conv=notrunc status=none; rsync -rt --inplace --no-whole-file $SRC/r/ $DIR/r/",
       env(),
     );
-    await again();
-    expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(temp.path, "src/r/big")));
+    await mountAgain();
+    expect(await sha(join(mount.dir, "r/big"))).toBe(await sha(join(local, "src/r/big")));
   });
 
   test("python: write, seek back, fsync, read by mmap, truncate", async () => {
@@ -169,11 +123,11 @@ with open(d + "/p", "rb") as f:
 os.truncate(d + "/p", 9_000_000)
 assert os.stat(d + "/p").st_size == 9_000_000
 `;
-    await mkdir(join(temp.path, "src"));
-    await writeFile(join(temp.path, "src/p.py"), program);
-    const { code, stderr } = await run("python3", [join(temp.path, "src/p.py"), mount.dir]);
+    await mkdir(join(local, "src"));
+    await writeFile(join(local, "src/p.py"), program);
+    const { code, stderr } = await run("python3", [join(local, "src/p.py"), mount.dir]);
     expect(stderr + code).toBe("0");
-    await again();
+    await mountAgain();
     const content = await readFile(join(mount.dir, "p"));
     expect(content.length).toBe(9_000_000);
     expect(content.subarray(0, 9).toString()).toBe("HEADER!!x");
@@ -187,12 +141,12 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
     for n in [30, 8, 1 << 20, 1 << 20, 17, 64, 1 << 20] * 6 + [300, 22]:
         b = rng.read(n); f.write(b); g.write(b)
 `;
-    await mkdir(join(temp.path, "src"));
-    await writeFile(join(temp.path, "src/t.py"), program);
+    await mkdir(join(local, "src"));
+    await writeFile(join(local, "src/t.py"), program);
     const { code, stderr } = await run("python3", [
-      join(temp.path, "src/t.py"),
+      join(local, "src/t.py"),
       mount.dir,
-      join(temp.path, "src/model.pt"),
+      join(local, "src/model.pt"),
     ]);
     expect(stderr + code).toBe("0");
     const sent = emulator
@@ -202,8 +156,8 @@ with open(sys.argv[1] + "/model.pt", "wb") as f, open(sys.argv[2], "wb") as g:
           key === "model.pt" && status >= 200 && status < 300 && kind === "UploadPart",
       );
     expect(sent.length).toBe(new Set(sent.map(({ partNumber }) => partNumber)).size);
-    await again();
-    expect(await sha(join(mount.dir, "model.pt"))).toBe(await sha(join(temp.path, "src/model.pt")));
+    await mountAgain();
+    expect(await sha(join(mount.dir, "model.pt"))).toBe(await sha(join(local, "src/model.pt")));
   });
 
   test("S4.5 a signal that ends no program fails no call", async () => {
@@ -228,11 +182,11 @@ for i in range(40):
     if i % 2: call("unlink", b)
 signal.setitimer(signal.ITIMER_REAL, 0)
 `;
-    await mkdir(join(temp.path, "src"));
-    await writeFile(join(temp.path, "src/s.py"), program);
-    const { code, stderr } = await run("python3", [join(temp.path, "src/s.py"), mount.dir]);
+    await mkdir(join(local, "src"));
+    await writeFile(join(local, "src/s.py"), program);
+    const { code, stderr } = await run("python3", [join(local, "src/s.py"), mount.dir]);
     expect(stderr + code).toBe("0");
-    await again();
+    await mountAgain();
     expect((await sh("ls $DIR | wc -l", env())).trim()).toBe("20");
   });
 
@@ -272,7 +226,7 @@ describe.skipIf(why !== undefined)("writers that die", () => {
       // The writer is held at half by a source that stops there.
       await sh("mkfifo $SRC/pipe", env());
       const feeder = start("bash -c 'head -c 50000000 $SRC/big; sleep 100' > $SRC/pipe", env());
-      const writer = start(line, { ...env(), FROM: join(temp.path, "src/pipe") });
+      const writer = start(line, { ...env(), FROM: join(local, "src/pipe") });
       const parts = (): number =>
         emulator
           .requests()
@@ -293,6 +247,6 @@ describe.skipIf(why !== undefined)("writers that die", () => {
       const before = parts();
       await sh("cp $SRC/big $DIR/big", env());
       expect(parts() - before).toBeLessThanOrEqual(12 - 4);
-      expect(await sha(join(mount.dir, "big"))).toBe(await sha(join(temp.path, "src/big")));
+      expect(await sha(join(mount.dir, "big"))).toBe(await sha(join(local, "src/big")));
     });
 });

@@ -37,6 +37,26 @@ async function write(files: Driver, handle: HandleId, content: Buffer): Promise<
     await files.write(handle, at, content.subarray(at, at + 256 * 1024));
 }
 
+/** All of it, under a temporary name, up to its close. */
+async function saveTemporary(
+  running: Running,
+  files: Driver,
+  content: Buffer,
+  path = TEMPORARY,
+): Promise<void> {
+  const handle = await createPrivate(running, files, path);
+  await write(files, handle, content);
+  await files.close(handle);
+}
+
+/** As rsync that is run once more: another temporary name, the same final one. */
+async function tryAgain(running: Running, files: Driver, content: Buffer): Promise<void> {
+  await saveTemporary(running, files, content, ".model.Zz9Zz9");
+  await files.rename(".model.Zz9Zz9", "model");
+  await drained(running);
+  await expectInBucket("model", content);
+}
+
 /** Everything that was ever asked of the bucket under a name that starts with a dot. */
 function askedOfTemporary(): string[] {
   return world.emulator
@@ -78,9 +98,7 @@ describe("held names", () => {
     const old = randomContent(3 * MIB);
     await files.save("model", old);
     const content = randomContent(3 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     await expectInBucket("model", old);
     expect((await files.read("model")).equals(old)).toBe(true);
     await files.rename(TEMPORARY, "model");
@@ -127,9 +145,7 @@ describe("held names", () => {
   test("S5.9 a wrong guess is right all the same, and its upload is aborted", async () => {
     const { running, files } = await begin();
     const content = randomContent(3 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     await files.rename(TEMPORARY, "other");
     await drained(running);
     await expectInBucket("other", content);
@@ -143,9 +159,7 @@ describe("held names", () => {
     const other = await files.create("model");
     await files.write(other, 0, randomContent(2 * MIB));
     const content = randomContent(3 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     await files.rename(TEMPORARY, "model");
     await files.close(other);
     await drained(running);
@@ -155,18 +169,11 @@ describe("held names", () => {
   test("S5.10 never renamed: interrupted under the final name, a second try sends only what is missing", async () => {
     const { running, files } = await begin({ holdMs: 50 });
     const content = randomContent(4 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     await expect.poll(() => states(running)).toEqual(["interrupted model"]);
     expect(await files.list("")).toEqual([]);
     const sent = count("UploadPart");
-    const second = await createPrivate(running, files, ".model.Zz9Zz9");
-    await write(files, second, content);
-    await files.close(second);
-    await files.rename(".model.Zz9Zz9", "model");
-    await drained(running);
-    await expectInBucket("model", content);
+    await tryAgain(running, files, content);
     expect(states(running)).toEqual([]);
     expect(count("UploadPart")).toBe(sent);
   });
@@ -182,12 +189,7 @@ describe("held names", () => {
     await running.stop();
     const next = await again();
     expect(states(next.running)).toEqual(["interrupted model"]);
-    const second = await createPrivate(next.running, next.files, ".model.Zz9Zz9");
-    await write(next.files, second, content);
-    await next.files.close(second);
-    await next.files.rename(".model.Zz9Zz9", "model");
-    await drained(next.running);
-    await expectInBucket("model", content);
+    await tryAgain(next.running, next.files, content);
     // Parts 2 and 3 had gone out.
     expect(count("UploadPart")).toBe(5);
     expect(askedOfTemporary()).toEqual([]);
@@ -196,27 +198,18 @@ describe("held names", () => {
   test("S5.10 the mount dies between close and rename: nothing is published, the next try costs one Complete", async () => {
     const { running, files } = await begin();
     const content = randomContent(3 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     await running.stop();
     const next = await again();
     expect(states(next.running)).toEqual(["interrupted model"]);
-    const second = await createPrivate(next.running, next.files, ".model.Zz9Zz9");
-    await write(next.files, second, content);
-    await next.files.close(second);
-    await next.files.rename(".model.Zz9Zz9", "model");
-    await drained(next.running);
-    await expectInBucket("model", content);
+    await tryAgain(next.running, next.files, content);
     expect(count("UploadPart")).toBe(3);
   });
 
   test("S3.4 loss of power right after the rename: the store has every part, so it is published", async () => {
     const { running, files } = await begin();
     const content = randomContent(3 * MIB);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     const refusal = world.emulator.order({
       kind: "CompleteMultipartUpload",
       fault: { kind: "status", status: 503, code: "SlowDown" },
@@ -233,9 +226,7 @@ describe("held names", () => {
   test("S5.7 written again after its close, cut, read, removed: as any other file", async () => {
     const { running, files } = await begin();
     const content = randomContent(2 * MIB + 10);
-    const handle = await createPrivate(running, files, TEMPORARY);
-    await write(files, handle, content);
-    await files.close(handle);
+    await saveTemporary(running, files, content);
     const more = await files.open(TEMPORARY);
     await files.write(more, 5, Buffer.from("changed"));
     await files.close(more);
@@ -246,9 +237,7 @@ describe("held names", () => {
     await files.rename(TEMPORARY, "model");
     await drained(running);
     await expectInBucket("model", expected);
-    const gone = await createPrivate(running, files, ".x.a1B2c3");
-    await write(files, gone, content);
-    await files.close(gone);
+    await saveTemporary(running, files, content, ".x.a1B2c3");
     await files.unlink(".x.a1B2c3");
     await drained(running);
     expect(await files.list("")).toEqual(["model"]);

@@ -1,7 +1,5 @@
 // A mount on a real S3 server, behind a proxy that counts: for what is promised in numbers.
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { silentLog, systemClock } from "../../src/base/mod.ts";
@@ -61,10 +59,3 @@ export const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: inTemp("src"
 
 /** A path that goes with the test. */
 export const inTemp = (name: string): string => join(temp.path, name);
-
-export async function sha(path: string): Promise<string> {
-  const sum = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: MIB }))
-    sum.update(piece as Buffer);
-  return sum.digest("hex");
-}

@@ -1,7 +1,8 @@
 // A real mount by the real command, in processes of its own: for tests that see what a user sees.
 
 import { execFile, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -227,4 +228,12 @@ export async function until(
     if (performance.now() > end) throw new Error(`it did not come to pass: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+}
+
+/** SHA-256 of what a program would read. */
+export async function sha(path: string): Promise<string> {
+  const sum = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 }))
+    sum.update(piece as Buffer);
+  return sum.digest("hex");
 }

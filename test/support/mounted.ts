@@ -56,6 +56,9 @@ export async function mountAgain(): Promise<void> {
   await mount.start();
 }
 
+/** `DIR` is the mount point, `SRC` a path beside it, where nothing is yet. */
+export const env = (): NodeJS.ProcessEnv => ({ DIR: mount.dir, SRC: join(local, "src") });
+
 /** Runs a Python program, whose `d` is the mounted directory; it must end well. */
 export async function python(program: string): Promise<string> {
   const path = join(local, "program.py");
