@@ -106,7 +106,8 @@ describe.skipIf(why !== undefined)("tar x of small files", () => {
   test("S2.4 costs one request each, in the order of the closes of each directory", async () => {
     const line =
       "mkdir $SRC; for d in a b c; do mkdir $SRC/$d; for f in $(seq 40); do echo $d$f > $SRC/$d/$f; done; done;" +
-      "tar c -C $SRC --sort=name . | tar x -C $DIR; diff -r $SRC $DIR";
+      // Without entries of directories: tar would set their times at its end, and a marker that was put by then is put again.
+      "tar c -C $SRC $(cd $SRC; find a b c -type f | LC_ALL=C sort) | tar x -C $DIR; diff -r $SRC $DIR";
     await sh(line, env());
     const keys = await puts();
     expect(keys).toHaveLength(3 + 3 * 40);
