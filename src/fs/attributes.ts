@@ -73,6 +73,10 @@ export class NodeAttributes {
   ): Promise<boolean> {
     const { publisher, catalog } = this.#core.options;
     const current = await this.#view.current(node, signal);
+    if (current.kind === "local") {
+      node.local = change(current.attributes);
+      return true;
+    }
     if (current.kind === "save") {
       const isKept = await publisher.changeAttributes(current.save, change);
       return isKept || node.isNameless;

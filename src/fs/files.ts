@@ -119,6 +119,7 @@ export class Files {
       using _ = await node.attributing.acquire(signal);
       const current = await this.#view.current(node, signal);
       if (current.kind === "copy") continue;
+      if (current.kind === "local") throw noContent(node);
       const attributes = await this.#view.attributesOf(node, current, signal);
       const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;
@@ -183,6 +184,7 @@ export class Files {
     // What is committed, replaced or removed by us while we look is elsewhere by then: look again.
     for (;;) {
       const current = await this.#view.current(node, signal);
+      if (current.kind === "local") throw noContent(node);
       try {
         const bytes = await this.#readCurrent(current, offset, length, signal);
         if (bytes !== undefined) return bytes;
@@ -194,7 +196,7 @@ export class Files {
   }
 
   async #readCurrent(
-    current: Current,
+    current: Exclude<Current, { kind: "local" }>,
     offset: number,
     length: number,
     signal: AbortSignal,
@@ -241,12 +243,17 @@ export class Files {
 }
 
 /** What a save that modifies starts as. */
-function originOf(current: Exclude<Current, { kind: "copy" }>): Origin {
+function originOf(current: Exclude<Current, { kind: "copy" | "local" }>): Origin {
   if (current.kind === "save") return { kind: "save", save: current.save };
   const { etag, size } = current.file;
   return size === 0
     ? { kind: "empty", base: { kind: "object", etag, size } }
     : { kind: "object", etag, size };
+}
+
+/** The kernel opens pipes and sockets by itself. */
+function noContent(node: Node): KodomountError {
+  return new KodomountError("Invalid", `${node.name} is a pipe or a socket: it has no content`);
 }
 
 export function isSymlink(mode: number): boolean {

@@ -64,7 +64,6 @@ export class KodoFilesystem implements Filesystem {
       core: this.#core,
       view: this.#view,
       files: this.#files,
-      names: this.#names,
     });
   }
 

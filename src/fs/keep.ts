@@ -71,6 +71,7 @@ function objectUnder(
   current: Current,
 ): { key: Key; base: { kind: "object"; etag: Etag; size: number } } | undefined {
   switch (current.kind) {
+    case "local":
     case "save":
       return undefined;
     case "copy": {

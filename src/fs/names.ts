@@ -1,29 +1,18 @@
 // Operations on names. Each change is one synced batch before the reply, made under one lock; the bucket follows.
 
 import { invariant, KodomountError } from "../base/mod.ts";
-import {
-  type Attributes,
-  type Base,
-  type Etag,
-  type Key,
-  parseName,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from "../model/mod.ts";
-import type { CopyWant, Save } from "../publish/mod.ts";
+import { type Base, parseName, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../model/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
-import { keeperOf } from "./keep.ts";
+import { isLocal, isLocalType, LocalNodes } from "./local-nodes.ts";
+import { newAttributes } from "./new-attributes.ts";
 import { keyOf, type Place, Places, pendingOf } from "./place.ts";
 import { isReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
 import { type Found, toStat, type View } from "./view.ts";
 
-const S_ISGID = 0o2000;
 /** Longest symlink target, as PATH_MAX. */
 const TARGET_SIZE_MAX = 4095;
 
@@ -32,12 +21,14 @@ export class Names {
   readonly #view: View;
   readonly #files: Files;
   readonly #places: Places;
+  readonly #locals: LocalNodes;
 
   constructor(core: Core, view: View, files: Files) {
     this.#core = core;
     this.#view = view;
     this.#files = files;
     this.#places = new Places(core, view);
+    this.#locals = new LocalNodes(core, view, this.#places);
   }
 
   async lookup(request: Request, parent: Node, nameBytes: Uint8Array): Promise<Entry> {
@@ -74,14 +65,12 @@ export class Names {
     };
   }
 
-  /** An empty file that is closed at once. */
+  /** An empty file that is closed at once; a pipe or a socket. */
   async mknod(request: Request, parent: Node, nameBytes: Uint8Array, mode: number): Promise<Entry> {
     const type = mode & S_IFMT;
+    if (isLocalType(type)) return this.#locals.make(request, parent, nameBytes, mode);
     if (type !== 0 && type !== S_IFREG)
-      throw new KodomountError(
-        "NotPermitted",
-        "Only regular files can be made here: a bucket has no devices, pipes or sockets",
-      );
+      throw new KodomountError("NotPermitted", "A bucket has no devices");
     return this.#make(request, parent, nameBytes, { mode: S_IFREG | (mode & 0o7777) });
   }
 
@@ -119,8 +108,13 @@ export class Names {
     await this.#places.lookingAgain(place, request, async (found) => {
       if (found.kind === "directory")
         throw new KodomountError("IsDirectory", `${place.name} is a directory`);
+      if (found.current.kind === "local") return this.#locals.remove(request, place);
       const object = await this.#places.objectAt(found, request.signal);
-      return this.#remove(request, place, { key: found.key, object, pending: pendingOf(found) });
+      return this.#places.remove(request, place, {
+        key: found.key,
+        object,
+        pending: pendingOf(found),
+      });
     });
   }
 
@@ -135,30 +129,12 @@ export class Names {
       const slot = this.#core.options.publisher.find(found.key);
       const neverPublished = slot?.visible?.record.held !== undefined;
       const object = neverPublished ? undefined : {};
-      return this.#remove(request, place, { key: found.key, object, pending: slot?.content });
+      return this.#places.remove(request, place, {
+        key: found.key,
+        object,
+        pending: slot?.content,
+      });
     });
-  }
-
-  /** @returns false when something else is pending there by now. */
-  async #remove(
-    request: Request,
-    place: Place,
-    what: {
-      key: Key;
-      object: { etag?: Etag } | undefined;
-      pending: Save | CopyWant | undefined;
-    },
-  ): Promise<boolean> {
-    const { publisher } = this.#core.options;
-    using _ = await this.#core.names.acquire(request.signal);
-    const node = place.parent.children.get(place.name);
-    await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
-    const changes = await publisher.remove(what.key, { ...what, keeper });
-    if (changes === undefined) return false;
-    await publisher.journal(changes, [what.key], this.#core.remember(request, {}));
-    place.parent.pinned = true;
-    if (node !== undefined) this.#core.tree.detach(node);
-    return true;
   }
 
   /** A thing that is whole at once: a directory, a symlink, an empty file. */
@@ -198,10 +174,13 @@ export class Names {
     const { mode, madePrivate = false } = what;
     const kind = (mode & S_IFMT) === S_IFDIR ? "directory" : "file";
     using _ = await this.#core.names.acquire(request.signal);
-    const attributes = await this.newAttributes(request, place.parent, mode, clock.now());
+    const attributes = await newAttributes(this.#view, request, place.parent, {
+      mode,
+      mtimeMs: clock.now(),
+    });
     const key = keyOf(place, kind);
     const base: Base = { kind: "absent" };
-    if (publisher.find(key)?.visible !== undefined)
+    if (publisher.find(key)?.visible !== undefined || isLocal(place))
       throw new KodomountError("Exists", `${place.name} exists`);
     const ino = this.#core.newIno();
     const save = await publisher.begin({
@@ -218,25 +197,6 @@ export class Names {
     node.save = save;
     node.lookupCount += 1;
     return { stat: toStat(node, attributes, 0) };
-  }
-
-  /** Of what `request` makes in `parent`. */
-  async newAttributes(
-    request: Request,
-    parent: Node,
-    mode: number,
-    mtimeMs: number,
-  ): Promise<Attributes> {
-    const { uid, gid } = request.caller;
-    const above = await this.#view.stat(parent, request.signal);
-    const inherits = (above.mode & S_ISGID) !== 0;
-    const isDirectory = (mode & S_IFMT) === S_IFDIR;
-    return {
-      mode: inherits && isDirectory ? mode | S_ISGID : mode,
-      uid,
-      gid: inherits ? above.gid : gid,
-      mtimeMs,
-    };
   }
 
   /** The node of what was found, with one more reference of the kernel. */

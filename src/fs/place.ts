@@ -12,6 +12,7 @@ import {
 } from "../model/mod.ts";
 import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { keeperOf } from "./keep.ts";
 import { lookAgain } from "./look-again.ts";
 import { assertNotReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
@@ -77,6 +78,28 @@ export class Places {
     if (names.size > 0) throw new KodomountError("NotEmpty", `${place.name} is not empty`);
   }
 
+  /** What was found at a place goes. @returns false when something else is pending there by now. */
+  async remove(
+    request: Request,
+    place: Place,
+    what: {
+      key: Key;
+      object: { etag?: Etag } | undefined;
+      pending: Save | CopyWant | undefined;
+    },
+  ): Promise<boolean> {
+    const { publisher } = this.#core.options;
+    using _ = await this.#core.names.acquire(request.signal);
+    const node = place.parent.children.get(place.name);
+    await using keeper = await keeperOf(this.#core, this.#view, node, request.signal);
+    const changes = await publisher.remove(what.key, { ...what, keeper });
+    if (changes === undefined) return false;
+    await publisher.journal(changes, [what.key], this.#core.remember(request, {}));
+    place.parent.pinned = true;
+    if (node !== undefined) this.#core.tree.detach(node);
+    return true;
+  }
+
   newPlace(parent: Node, nameBytes: Uint8Array): Place {
     this.#core.assertWritable();
     const place = { parent, name: parseName(nameBytes) };
@@ -95,6 +118,8 @@ export function keyOf(place: Place, kind: "file" | "directory"): Key {
 
 /** What was found pending at a file's key, if anything: see `Slot.content`. */
 export function pendingOf(found: Found): Save | CopyWant | undefined {
-  if (found.kind === "directory" || found.current.kind === "remote") return undefined;
-  return found.current.kind === "save" ? found.current.save : found.current.want;
+  if (found.kind === "directory") return undefined;
+  const { current } = found;
+  if (current.kind === "save") return current.save;
+  return current.kind === "copy" ? current.want : undefined;
 }

@@ -45,6 +45,8 @@ export class Renames {
       isSame = target?.key === found.key;
       if (isSame) return true;
       await this.#assertReplaces(found, target, destination, request);
+      if (found.kind === "file" && found.current.kind === "local")
+        return this.#clear(request, destination, target);
       if (found.kind === "file") return this.#moveFile(request, found, destination, target);
       const to = keyOf(destination, "directory");
       return moveDirectory(this.#core, { request, from: found.key, to });
@@ -52,11 +54,21 @@ export class Renames {
     if (isSame) return;
     source.parent.pinned = true;
     const node = source.parent.children.get(source.name);
-    if (node !== undefined) this.#core.tree.move(node, destination.parent, destination.name);
-    else {
+    if (node !== undefined) {
+      this.#core.tree.move(node, destination.parent, destination.name);
+      node.changedMs = this.#core.options.clock.now();
+    } else {
       const replaced = destination.parent.children.get(destination.name);
       if (replaced !== undefined) this.#core.tree.detach(replaced);
     }
+  }
+
+  /** A pipe or socket is nowhere but in the tree: only what it replaces is to go. @returns false: look again. */
+  async #clear(request: Request, place: Place, target: Found | undefined): Promise<boolean> {
+    if (target?.kind !== "file" || target.current.kind === "local") return true;
+    const object = await this.#places.objectAt(target, request.signal);
+    const pending = pendingOf(target);
+    return this.#places.remove(request, place, { key: target.key, object, pending });
   }
 
   /** @returns false when something else is pending at the source by now. */

@@ -4,6 +4,7 @@
 import { invariant, Mutex } from "../base/mod.ts";
 import type { RemoteFile } from "../load/mod.ts";
 import {
+  type Attributes,
   childDirectoryKey,
   childKey,
   type Ino,
@@ -50,6 +51,8 @@ export class Node {
   entriesMs: number | undefined;
   /** Made without a name, and may be given one. */
   isLinkable = false;
+  /** Of a pipe or socket, which is here and nowhere else: see `local-nodes.ts`. */
+  local: Attributes | undefined;
 
   constructor(ino: Ino, kind: "file" | "directory", name: string, parent: Node | undefined) {
     this.ino = ino;
@@ -126,7 +129,9 @@ export class Tree {
 
   /** Drops a node that neither the kernel nor a handle nor a child needs, and its parents likewise. */
   prune(node: Node): void {
+    const isOnlyHere = node.local !== undefined && !node.isNameless;
     if (
+      isOnlyHere ||
       node.ino === ROOT_INO ||
       node.lookupCount > 0 ||
       node.handles > 0 ||

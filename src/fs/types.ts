@@ -113,7 +113,7 @@ export interface Filesystem {
   readlink(request: Request, ino: Ino): Promise<string>;
   symlink(request: Request, parent: Ino, name: Uint8Array, target: Uint8Array): Promise<Entry>;
   mkdir(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry>;
-  /** Regular files only; others are `NotPermitted`. */
+  /** Regular files, and pipes and sockets, which are of this mount only; devices are `NotPermitted`. */
   mknod(request: Request, parent: Ino, name: Uint8Array, mode: number): Promise<Entry>;
   unlink(request: Request, parent: Ino, name: Uint8Array): Promise<void>;
   rmdir(request: Request, parent: Ino, name: Uint8Array): Promise<void>;

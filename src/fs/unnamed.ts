@@ -4,7 +4,8 @@ import { KodomountError } from "../base/mod.ts";
 import { childKey, S_IFREG } from "../model/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
-import type { Names } from "./names.ts";
+import { isLocal } from "./local-nodes.ts";
+import { newAttributes } from "./new-attributes.ts";
 import { keyOf, Places } from "./place.ts";
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
@@ -14,14 +15,12 @@ export class Unnamed {
   readonly #core: Core;
   readonly #view: View;
   readonly #files: Files;
-  readonly #names: Names;
   readonly #places: Places;
 
-  constructor(parts: { core: Core; view: View; files: Files; names: Names }) {
+  constructor(parts: { core: Core; view: View; files: Files }) {
     this.#core = parts.core;
     this.#view = parts.view;
     this.#files = parts.files;
-    this.#names = parts.names;
     this.#places = new Places(parts.core, parts.view);
   }
 
@@ -33,7 +32,10 @@ export class Unnamed {
     this.#core.assertWritable();
     const { clock, publisher } = this.#core.options;
     const mode = S_IFREG | (options.mode & 0o7777);
-    const attributes = await this.#names.newAttributes(request, parent, mode, clock.now());
+    const attributes = await newAttributes(this.#view, request, parent, {
+      mode,
+      mtimeMs: clock.now(),
+    });
     const ino = this.#core.newIno();
     const name = `(without a name, ${ino})`;
     const key = childKey(parent.key, name);
@@ -57,7 +59,7 @@ export class Unnamed {
     const { publisher } = this.#core.options;
     using _ = await this.#core.names.acquire(request.signal);
     const key = keyOf(place, "file");
-    if (publisher.find(key)?.content !== undefined)
+    if (publisher.find(key)?.content !== undefined || isLocal(place))
       throw new KodomountError("Exists", `${place.name} exists`);
     await publisher.enter(node.save, key, this.#core.remember(request, { ino: node.ino }));
     this.#core.tree.move(node, parent, place.name);

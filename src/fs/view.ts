@@ -23,7 +23,9 @@ import type { Stat } from "./types.ts";
 export type Current =
   | { readonly kind: "save"; readonly save: Save }
   | { readonly kind: "copy"; readonly want: CopyWant; readonly slot: Slot }
-  | { readonly kind: "remote"; readonly file: RemoteFile };
+  | { readonly kind: "remote"; readonly file: RemoteFile }
+  /** A pipe or socket: it has no content. */
+  | { readonly kind: "local"; readonly attributes: Attributes };
 
 /** What a name stands for. */
 export type Found =
@@ -49,10 +51,16 @@ export class View {
     const fileKey = childKey(directoryKey, name);
     const subdirectoryKey = childDirectoryKey(directoryKey, name);
     if (isReserved(fileKey)) return this.#reserved.find(fileKey, subdirectoryKey);
+    const resident = parent.children.get(name);
+    if (resident?.local !== undefined)
+      return {
+        kind: "file",
+        key: fileKey,
+        current: { kind: "local", attributes: resident.local },
+      };
     const pending = pendingAt(publisher.find(fileKey));
     if (pending !== undefined && pending !== "absent")
       return { kind: "file", key: fileKey, current: pending };
-    const resident = parent.children.get(name);
     if (resident?.kind === "directory" && (resident.pinned || resident.children.size > 0))
       return { kind: "directory", key: subdirectoryKey };
     if (this.hasPending(subdirectoryKey)) return { kind: "directory", key: subdirectoryKey };
@@ -68,6 +76,7 @@ export class View {
 
   /** What the file's content is now; `remote` versions stay the same while a handle is open. */
   async current(node: Node, signal: AbortSignal): Promise<Current> {
+    if (node.local !== undefined) return { kind: "local", attributes: node.local };
     if (node.save !== undefined) return { kind: "save", save: node.save };
     if (node.isNameless) return this.#namelessContent(node);
     if (isReserved(node.key)) return this.#reservedContent(node);
@@ -107,6 +116,8 @@ export class View {
 
   async attributesOf(node: Node, current: Current, signal: AbortSignal): Promise<Attributes> {
     switch (current.kind) {
+      case "local":
+        return current.attributes;
       case "save":
         return current.save.record.attributes;
       case "remote":
@@ -150,6 +161,8 @@ export class View {
       if (child.kind === "directory" && (child.pinned || child.children.size > 0))
         names.set(name, S_IFDIR);
     for (const slot of publisher.below(directoryKey)) addPending(names, directoryKey, slot);
+    for (const [name, { local }] of node.children)
+      if (local !== undefined) names.set(name, local.mode & S_IFMT);
     return names;
   }
 
@@ -214,14 +227,24 @@ export function isSameContent(a: Current, b: Current): boolean {
       return b.kind === "save" && a.save === b.save;
     case "copy":
       return b.kind === "copy" && a.want.from === b.want.from && a.want.etag === b.want.etag;
+    case "local":
+      return b.kind === "local";
     case "remote":
       return b.kind === "remote" && a.file.key === b.file.key && a.file.etag === b.file.etag;
   }
 }
 
 export function sizeOf(current: Current): number {
-  if (current.kind === "save") return current.save.content.size;
-  return current.kind === "copy" ? current.want.size : current.file.size;
+  switch (current.kind) {
+    case "local":
+      return 0;
+    case "save":
+      return current.save.content.size;
+    case "copy":
+      return current.want.size;
+    case "remote":
+      return current.file.size;
+  }
 }
 
 /** The object of the bucket behind what is current, if there is one. */

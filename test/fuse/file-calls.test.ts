@@ -82,6 +82,36 @@ assert sorted(os.listdir(d)) == ["named", "taken"]
     expect((await readdir(mount.dir)).sort()).toEqual(["named", "taken"]);
   });
 
+  test("S1.7 a pipe and a socket do what they do on a local disk, and are gone with the mount", async () => {
+    await python(`${FALLOCATE}
+import socket, stat, threading, time
+os.mkfifo(d + "/pipe", 0o640)
+assert stat.S_ISFIFO(os.stat(d + "/pipe").st_mode)
+writer = threading.Thread(target=lambda: open(d + "/pipe", "w").write("through the pipe"))
+writer.start()
+assert open(d + "/pipe").read() == "through the pipe"
+writer.join()
+server = socket.socket(socket.AF_UNIX)
+server.bind(d + "/socket")
+server.listen()
+client = socket.socket(socket.AF_UNIX)
+client.connect(d + "/socket")
+client.sendall(b"hello")
+assert server.accept()[0].recv(5) == b"hello"
+assert {e.name: (stat.S_ISFIFO(e.stat().st_mode), e.is_file()) for e in os.scandir(d)} == {"pipe": (True, False), "socket": (False, False)}
+os.rename(d + "/socket", d + "/moved")
+client = socket.socket(socket.AF_UNIX)
+client.connect(d + "/moved")
+reader = os.open(d + "/pipe", os.O_RDONLY | os.O_NONBLOCK)
+os.unlink(d + "/pipe")
+assert os.fstat(reader).st_nlink == 0 and os.listdir(d) == ["moved"]
+refused(errno.EPERM, os.mknod, d + "/null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+`);
+    await mountAgain();
+    expect(await readdir(mount.dir)).toEqual([]);
+    expect(emulator.objects("bucket")).toEqual([]);
+  });
+
   test("S2.12 cp within the mount moves no bytes; of small and dirty files it copies by reading", async () => {
     await python(`
 import subprocess

@@ -97,6 +97,11 @@ export class Driver {
     await this.#fs.mkdir(request(), parent, name, 0o755);
   }
 
+  async mknod(path: string, mode: number): Promise<void> {
+    const { parent, name } = await this.parent(path);
+    await this.#fs.mknod(request(), parent, name, mode);
+  }
+
   async unlink(path: string): Promise<void> {
     const { parent, name } = await this.parent(path);
     await this.#fs.unlink(request(), parent, name);
