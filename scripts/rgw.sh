@@ -10,6 +10,9 @@ set -euo pipefail
 
 : "${RGW_DIR:?} ${RGW_PORT:?}"
 RGW_BYTES=${RGW_BYTES:-6442450944}
+# The gateway alone listens there; its daemons stay on loopback.
+RGW_HOST=${RGW_HOST:-127.0.0.1}
+RGW_PART_SIZE_MIN=${RGW_PART_SIZE_MIN:-5242880}
 RGW_ACCESS_KEY=${RGW_ACCESS_KEY:-test}
 RGW_SECRET_KEY=${RGW_SECRET_KEY:-testsecret}
 CONF=$RGW_DIR/ceph.conf
@@ -96,7 +99,8 @@ osd_op_num_threads_per_shard = 2
 
 [client.rgw]
 rgw_data = $RGW_DIR/rgwdata
-rgw_frontends = beast endpoint=127.0.0.1:$RGW_PORT tcp_nodelay=1
+rgw_frontends = beast endpoint=$RGW_HOST:$RGW_PORT tcp_nodelay=1
+rgw_multipart_min_part_size = $RGW_PART_SIZE_MIN
 rgw_thread_pool_size = 32
 rgw_num_rados_handles = 1
 rgw_run_sync_thread = false
@@ -121,7 +125,7 @@ daemon() {
 wait_for_port() {
   local i
   for i in $(seq 600); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
+    (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null && return 0
     kill -0 "${PIDS[-1]}" 2>/dev/null || break
     sleep 0.1
   done
@@ -156,7 +160,7 @@ daemon ceph-osd -i 0
 radosgw-admin -c "$CONF" -n client.rgw user create --uid=test --display-name=test --max-buckets=0 \
   --access-key="$RGW_ACCESS_KEY" --secret-key="$RGW_SECRET_KEY" >>"$LOG/make.log" 2>&1 </dev/null
 daemon radosgw -n client.rgw
-wait_for_port "$RGW_PORT"
+wait_for_port "$RGW_PORT" "$RGW_HOST"
 echo ready
 # In the background, so that a signal is noticed at once; given its input by name, since a background command gets none.
 exec 4<&0

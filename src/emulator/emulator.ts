@@ -20,6 +20,8 @@ export interface EmulatorOptions {
   readonly dir: string;
   /** 0 or absent: one that is free. */
   readonly port?: number;
+  /** The address that it listens on; loopback when absent. */
+  readonly host?: string;
   /** Made when absent. */
   readonly buckets: readonly string[];
   readonly accessKeyId: string;
@@ -53,6 +55,7 @@ export interface Emulator extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+const LOOPBACK = "127.0.0.1";
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
 const KODO_LIMITS: Limits = {
@@ -78,7 +81,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     log,
     latencyMs,
   });
-  await server.listen(options.port ?? 0);
+  await server.listen(options.port ?? 0, options.host ?? LOOPBACK);
   return server;
 }
 
@@ -87,6 +90,7 @@ class EmulatorServer implements Emulator {
   readonly #server: http.Server;
   readonly #background: Background;
   #port = 0;
+  #host = LOOPBACK;
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -108,15 +112,16 @@ class EmulatorServer implements Emulator {
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.#host}:${this.port}`;
   }
 
-  async listen(port: number): Promise<void> {
-    this.#server.listen(port, "127.0.0.1");
+  async listen(port: number, host: string): Promise<void> {
+    this.#server.listen(port, host);
     await once(this.#server, "listening");
     const address = this.#server.address();
     invariant(typeof address === "object" && address !== null, "a TCP server has a port");
     this.#port = address.port;
+    this.#host = host;
   }
 
   order(request: OrderRequest): Order {

@@ -17,6 +17,13 @@ export interface Rgw extends AsyncDisposable {
   createBucket(name: string): Promise<void>;
 }
 
+export interface RgwOptions {
+  /** The address that it listens on; loopback when absent. */
+  readonly host?: string;
+  /** Bytes of the smallest part that it takes but the last; S3's 5 MiB when absent. */
+  readonly partSizeMin?: number;
+}
+
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/rgw.sh");
 const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret", region: "us-east-1" } as const;
 /** Ports that it takes, one after the other. */
@@ -37,13 +44,13 @@ export function whyNoRgw(): string | undefined {
 }
 
 /** `await using rgw = await startRgw()`: takes about 3 s. @throws with the reason when there can be none. */
-export async function startRgw(): Promise<Rgw> {
+export async function startRgw(options: RgwOptions = {}): Promise<Rgw> {
   const reason = whyNoRgw();
   if (reason !== undefined) throw new Error(reason);
   for (let attempt = 1; ; attempt += 1) {
     const temp = await tempDir("rgw");
     try {
-      return await startOnce(temp);
+      return await startOnce(temp, options);
     } catch (error) {
       await temp[Symbol.asyncDispose]();
       // Somebody may have taken one of the ports since they were looked at.
@@ -52,7 +59,8 @@ export async function startRgw(): Promise<Rgw> {
   }
 }
 
-async function startOnce(temp: TempDir): Promise<Rgw> {
+async function startOnce(temp: TempDir, options: RgwOptions): Promise<Rgw> {
+  const { host = "127.0.0.1", partSizeMin } = options;
   const port = await freePorts();
   const child = spawn(SCRIPT, [], {
     // A group of its own: Ctrl-C is for us, who then end it in order.
@@ -62,11 +70,13 @@ async function startOnce(temp: TempDir): Promise<Rgw> {
       ...process.env,
       RGW_DIR: path.join(temp.path, "rgw"),
       RGW_PORT: String(port),
+      RGW_HOST: host,
+      ...(partSizeMin === undefined ? {} : { RGW_PART_SIZE_MIN: String(partSizeMin) }),
       RGW_ACCESS_KEY: KEYS.accessKeyId,
       RGW_SECRET_KEY: KEYS.secretAccessKey,
     },
   });
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `http://${host}:${port}`;
   try {
     await ready(child);
   } catch (error) {
