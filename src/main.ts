@@ -9,6 +9,7 @@ const code = await run(
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     isScreen: process.stdout.isTTY === true,
+    size: () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }),
   },
   readSurroundings(),
 );

@@ -20,10 +20,12 @@ import {
   type ObjectStore,
   probePayloadHash,
   type StoreOptions,
+  Troubles,
   withRetry,
 } from "../store/mod.ts";
 import { explainAccess } from "./access.ts";
 import { keepPlan } from "./kept-plan.ts";
+import { Movement } from "./movement.ts";
 import { foundSave, Running } from "./running.ts";
 import { Undo } from "./undo.ts";
 import { readVersion } from "./version.ts";
@@ -69,7 +71,22 @@ async function build(base: Base): Promise<Running> {
   const catalog = await openCatalog(base);
   const plan = partPlan(config.partSize, PROVIDERS[config.provider]);
   await keepPlan(config.stateDir, plan, async () => (await catalog.contents()).saves.length);
-  const { filesystem, publisher, spill, sender } = await startEngine(base, plain, catalog);
+  const { filesystem, publisher, spill, sender, troubles, changes } = await startEngine(
+    base,
+    plain,
+    catalog,
+  );
+  const movement = new Movement({
+    clock,
+    log,
+    look: () => ({
+      ...sender.progress(),
+      moved: sender.progress().bytesAcknowledged + changes(),
+      trouble: troubles.longest,
+      pending: () => publisher.pending(),
+    }),
+  });
+  undo.add(() => movement.stop());
   const mount = await mountFuse({
     filesystem,
     dir: config.dir,
@@ -91,6 +108,8 @@ async function build(base: Base): Promise<Running> {
       publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
     spill: () => spill.usage(),
     progress: () => sender.progress(),
+    goodput: () => movement.goodput,
+    trouble: () => troubles.longest,
     failures: () => background.failures,
     openHandles: () => filesystem.openHandles,
     releaseAll: () => filesystem.releaseAll(),
@@ -117,6 +136,9 @@ interface Engine {
   readonly publisher: Publisher;
   readonly spill: Spill;
   readonly sender: Sender;
+  readonly troubles: Troubles;
+  /** How many objects of the bucket this mount has made, changed or removed. */
+  readonly changes: () => number;
 }
 
 /** Spill, sender, publisher and the filesystem over them, with everything that an earlier run left. */
@@ -132,11 +154,12 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   });
   undo.add(() => spill.close());
   const store = toStoreOptions(config);
-  const sender = await Sender.start({ store, lanes: config.uploads, clock, log });
+  const troubles = new Troubles(clock);
+  const sender = await Sender.start({ store, lanes: config.uploads, clock, log, troubles });
   undo.add(() => sender.stop());
-  const patient = withRetry(plain, { clock, log });
+  const patient = withRetry(plain, { clock, log, troubles });
   const loader = new Loader({
-    store: withRetry(plain, { clock, log, deadlineMs: INTERACTIVE_DEADLINE_MS }),
+    store: withRetry(plain, { clock, log, troubles, deadlineMs: INTERACTIVE_DEADLINE_MS }),
     reads: patient,
     catalog,
     clock,
@@ -145,6 +168,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
   });
   let filesystem: KodoFilesystem | undefined;
+  let changes = 0;
   const engine = await startPublisher({
     catalog,
     spill,
@@ -159,9 +183,11 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     held: new HeldNames(config.hold),
     holdMs: HOLD_MS,
     onObjectChanged: (key, now) => {
+      changes += 1;
       loader.note(key, now);
       filesystem?.objectChanged(key);
     },
+    troubles,
     trusted: catalog.sameBoot || catalog.cleanStop,
   });
   undo.add(() => engine.stop());
@@ -181,7 +207,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     foresee: (pid, name) => foreseeAttributes(pid, name, config.dir),
   });
   filesystem.restoreReplies(engine.replies);
-  return { filesystem, publisher, spill, sender };
+  return { filesystem, publisher, spill, sender, troubles, changes: () => changes };
 }
 
 /** Who owns what says nothing about its owner. */

@@ -25,6 +25,8 @@ export interface RunningParts {
   readonly act: (action: Action) => Promise<void>;
   readonly spill: () => MountStatus["spill"];
   readonly progress: () => { inFlight: number; bytesAcknowledged: number };
+  readonly goodput: () => number;
+  readonly trouble: () => MountStatus["trouble"];
   readonly failures: () => number;
   readonly openHandles: () => number;
   /** Ends every open of a file: after the unmount, which may have swallowed what the kernel had to say. */
@@ -40,6 +42,8 @@ export interface RunningParts {
 }
 
 const POLL_MS = 100;
+/** Who waits at a screen sees that time goes by. */
+const TELL_MS = 1000;
 /** A RELEASE follows its close(2) at once, but nobody waits for it; what comes later has files open. */
 const RELEASE_WAIT_MS = 1000;
 
@@ -63,6 +67,7 @@ export class Running implements ControlTarget {
 
   status(): MountStatus {
     const { config, version, payloadHash, pending, spill, progress, failures } = this.#parts;
+    const { goodput, trouble } = this.#parts;
     const { endpoint, bucket, prefix, dir, stateDir, closeMode, readOnly } = config;
     const { inFlight, bytesAcknowledged } = progress();
     return {
@@ -81,6 +86,8 @@ export class Running implements ControlTarget {
       failures: failures(),
       inFlight,
       bytesAcknowledged,
+      goodput: goodput(),
+      trouble: trouble(),
     };
   }
 
@@ -101,6 +108,7 @@ export class Running implements ControlTarget {
   ): Promise<{ failed: string[] }> {
     const either = anySignal(signal, this.#hurry.signal);
     let shown = "";
+    let toldAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       this.#parts.hurry();
       const pending = this.#parts.pending().filter((each) => isAt(path, each));
@@ -108,7 +116,11 @@ export class Running implements ControlTarget {
       if (waiting.length === 0)
         return { failed: pending.filter((each) => hasFailed(path, each)).map(failureLine) };
       const now = JSON.stringify(waiting);
-      if (now !== shown) onWaiting({ ...this.status(), pending: waiting });
+      const at = this.#parts.clock.monotonic();
+      if (now !== shown || at - toldAt >= TELL_MS) {
+        onWaiting({ ...this.status(), pending: waiting });
+        toldAt = at;
+      }
       shown = now;
       await this.#parts.clock.sleep(POLL_MS, either);
     }

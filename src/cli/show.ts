@@ -2,13 +2,14 @@
 
 import { formatDuration, formatSize, formatSource } from "../config/mod.ts";
 import type { MountStatus, PendingStatus, UploadStatus } from "../control/mod.ts";
+import { printable } from "./text-width.ts";
 
 /** Files of a list at most; the rest is counted. */
 const SHOWN_MAX = 20;
 
 /** A paragraph about one mount. `now`: milliseconds since the epoch. */
 export function showStatus(status: MountStatus, now: number): string {
-  const { source, dir, pid, since, spill, pending } = status;
+  const { source, dir, pid, since, spill, pending, trouble } = status;
   const how = [
     `close=${status.closeMode}`,
     ...(status.readOnly ? ["read-only"] : []),
@@ -19,7 +20,10 @@ export function showStatus(status: MountStatus, now: number): string {
     `  process   ${pid}, for ${formatDuration(now - since)}, version ${status.version}`,
     `  store     ${source.endpoint}, checks what it receives: ${CHECKS[status.payloadHash]}`,
     `  state     ${status.stateDir}, ${formatSize(spill.used)} of ${formatSize(spill.limit)} in use`,
-    `  sent      ${formatSize(status.bytesAcknowledged)} acknowledged, ${status.inFlight} parts under way`,
+    `  sent      ${formatSize(status.bytesAcknowledged)} acknowledged, ${status.inFlight} parts under way, ${formatSize(Math.round(status.goodput))}/s`,
+    ...(trouble === undefined
+      ? []
+      : [`  trouble   for ${formatDuration(now - trouble.since)}: ${printable(trouble.error)}`]),
     ...(status.failures === 0 ? [] : [`  failures  ${status.failures}: see kodomount.log`]),
     `  pending   ${pending.length === 0 ? "nothing" : counted(pending)}`,
     ...pending.slice(0, SHOWN_MAX).map((each) => `    ${showPending(each, now)}`),
@@ -41,10 +45,8 @@ function counted(pending: readonly PendingStatus[]): string {
 }
 
 function showPending(pending: PendingStatus, now: number): string {
-  const { state, path, since, error } = pending;
-  const words = [state.padEnd(11), printable(path), progress(pending)];
-  if (since !== undefined) words.push(`for ${formatDuration(now - since)}`);
-  if (error !== undefined) words.push(`(${printable(error)})`);
+  const { state, path } = pending;
+  const words = [state.padEnd(11), printable(path), progress(pending), sayWaiting(pending, now)];
   return words.filter((word) => word !== "").join("  ");
 }
 
@@ -54,24 +56,44 @@ function progress({ state, size, partsAcknowledged, partsTotal }: PendingStatus)
   return `${formatSize(size)}${parts}`;
 }
 
-/** A table of saves, each with the id that `uploads publish`, `drop` and `retry` take. */
+/** What it waits for, since when, and what went wrong. */
+export function sayWaiting(pending: PendingStatus, now: number): string {
+  const { since, error, state, waitsFor } = pending;
+  const words = [WAITS[waitsFor]];
+  if (state === "refused") words[0] = "has failed, and its next write or close says so";
+  if (state === "interrupted") words[0] = INTERRUPTED;
+  if (state === "parked") words[0] = pending.why === "Conflict" ? CONFLICT : PARKED;
+  if (since !== undefined) words.push(`for ${formatDuration(now - since)}`);
+  if (error !== undefined) words.push(`(${printable(error)})`);
+  return words.join(" ");
+}
+
+const WAITS: Readonly<Record<PendingStatus["waitsFor"], string>> = {
+  writer: "is being written",
+  rename: "waits for its final name",
+  bytes: "waits for the store to take it",
+  order: "waits for what was closed before it",
+  answer: "waits for the store to say that it is complete",
+  copies: "waits until it is copied",
+  store: "waits for the store",
+  operator: "is kept",
+};
+const INTERRUPTED =
+  "is kept since its writer died: save it again, or 'kodomount uploads publish' or 'drop'";
+const CONFLICT =
+  "is kept since another client has written it: 'kodomount uploads resolve --keep mine' or 'theirs'";
+const PARKED = "is kept since the store refused it: mend that, then 'kodomount uploads retry'";
+
+/** A table of saves, each with the id that the orders of `uploads` take. */
 export function showUploads(uploads: readonly UploadStatus[], now: number): string {
   return uploads.map((each) => `${each.save}  ${showPending(each, now)}\n`).join("");
 }
 
-/** One line about what is waited for; `short` without what changes all the time. */
-export function showWaiting(status: MountStatus, short: boolean): string {
-  const [first] = status.pending;
-  const size = status.pending.reduce((sum, each) => sum + each.size, 0);
-  const what = status.pending.length === 1 ? "1 file" : `${status.pending.length} files`;
+/** One line about what is waited for, without what changes all the time. */
+export function showWaiting({ pending }: MountStatus): string {
+  const [first] = pending;
+  const size = pending.reduce((sum, each) => sum + each.size, 0);
+  const what = pending.length === 1 ? "1 file" : `${pending.length} files`;
   const line = `Waiting for ${what} (${formatSize(size)})`;
-  if (first === undefined) return line;
-  if (short) return `${line}: ${printable(first.path)}`;
-  const error = first.error === undefined ? "" : ` (${printable(first.error)})`;
-  return `${line}: ${printable(first.path)}, ${progress(first) || first.state}${error}`;
-}
-
-/** Names come from anywhere: control characters must not reach a terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?");
+  return first === undefined ? line : `${line}: ${printable(first.path)}`;
 }

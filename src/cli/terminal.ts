@@ -6,8 +6,10 @@ import { type Code, codeOf, describe, toError } from "../base/mod.ts";
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
-  /** Whether `out` is a screen, on which a line may be drawn over. */
+  /** Whether `out` is a screen, on which lines may be drawn over. */
   readonly isScreen: boolean;
+  /** Of the screen, as it is now. */
+  size(): { readonly columns: number; readonly rows: number };
 }
 
 /** Exit codes, as `--help` and docs/operations.md have them. */
@@ -33,27 +35,29 @@ export function sentenceOf(thrown: unknown): string {
   return text.replace(/\s*\n\s*/g, " ");
 }
 
-const CLEAR_LINE = "\r\x1b[K";
-
-/** A line that changes: drawn over on a screen, written again elsewhere. */
-export class ChangingLine {
+/** Lines on a screen that are drawn over by the next ones. */
+export class Drawing {
   readonly #terminal: Terminal;
-  #shown = "";
+  #rows = 0;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
   }
 
-  /** Shows `text` instead of what was shown before. */
-  show(text: string): void {
-    if (text === this.#shown) return;
-    this.#shown = text;
-    this.#terminal.out(this.#terminal.isScreen ? `${CLEAR_LINE}${text}` : `${text}\n`);
+  /** Shows `lines`, none wider than the screen, instead of what was shown before. */
+  show(lines: readonly string[]): void {
+    this.#terminal.out(`${this.#back()}${lines.map((line) => `${line}\n`).join("")}`);
+    this.#rows = lines.length;
   }
 
   /** Leaves the screen as if nothing had been shown. */
   clear(): void {
-    if (this.#shown !== "" && this.#terminal.isScreen) this.#terminal.out(CLEAR_LINE);
-    this.#shown = "";
+    if (this.#rows > 0) this.#terminal.out(this.#back());
+    this.#rows = 0;
+  }
+
+  /** To where the drawing began, and everything from there on gone (ECMA-48: CPL, ED). */
+  #back(): string {
+    return this.#rows === 0 ? "" : `\x1b[${this.#rows}F\x1b[J`;
   }
 }

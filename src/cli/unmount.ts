@@ -7,8 +7,9 @@ import type { MountStatus } from "../control/mod.ts";
 import type { Context } from "./context.ts";
 import { type FoundMount, mountAt } from "./find-mount.ts";
 import { canonical, isAlive } from "./registry.ts";
-import { printable, showWaiting } from "./show.ts";
-import { ChangingLine, EXIT_FAILED, type Terminal } from "./terminal.ts";
+import { EXIT_FAILED, type Terminal } from "./terminal.ts";
+import { printable } from "./text-width.ts";
+import { Waiting } from "./waiting.ts";
 
 const HELP = `
 Waits until everything that was closed is in the bucket; Ctrl-C ends the wait, and the mount stays.
@@ -69,10 +70,10 @@ async function unmount(context: Context, found: FoundMount, wait: boolean): Prom
   const { terminal } = context;
   const { client, entry } = found;
   const before = await client.status();
-  const line = new ChangingLine(terminal);
-  const show = (status: MountStatus): void => line.show(showWaiting(status, !terminal.isScreen));
-  const never = new AbortController().signal;
-  const { left } = await client.stop({ wait }, show, never).finally(() => line.clear());
+  const waiting = new Waiting(terminal, systemClock);
+  const { left } = await client
+    .stop({ wait }, (status) => waiting.show(status), new AbortController().signal)
+    .finally(() => waiting.clear());
   await gone(entry.pid);
   noteInterrupted(terminal, before);
   for (const each of left) terminal.err(`kodomount: Not in the bucket: ${printable(each)}\n`);

@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 import { type FoundMount, findMounts } from "./find-mount.ts";
 import { canonical } from "./registry.ts";
 import { showUploads } from "./show.ts";
+import { printable } from "./text-width.ts";
 
 const ORDERS: readonly { kind: Action["kind"]; summary: string; done: string }[] = [
   {
@@ -23,7 +24,7 @@ const ORDERS: readonly { kind: Action["kind"]; summary: string; done: string }[]
 /** The command with its subcommands. */
 export function uploadsCommand(context: Context): Command {
   const command = new Command("uploads")
-    .summary("list saves that are not in the bucket yet; publish, drop or retry them")
+    .summary("list saves that are not in the bucket yet; publish, drop, retry or resolve them")
     .description(
       "Lists the saves of the mount at DIR, or of all mounts, that are not in the bucket: on their way, interrupted (the writer died) or parked (the store refused).",
     )
@@ -49,10 +50,31 @@ export function uploadsCommand(context: Context): Command {
         .action(async (save: string) => {
           const { mount, upload } = await findUpload(context, save);
           await mount.client.act({ kind: order.kind, save: upload.save });
-          context.terminal.out(`${upload.path} ${order.done}\n`);
+          context.terminal.out(`${printable(upload.path)} ${order.done}\n`);
         }),
     );
-  return command;
+  return command.addCommand(resolveCommand(context));
+}
+
+function resolveCommand(context: Context): Command {
+  return new Command("resolve")
+    .summary("settle a conflict with another client")
+    .description(
+      "Of one save that is kept because another client has written the object: --keep mine replaces what is in the bucket now by the save, --keep theirs deletes the save for good.",
+    )
+    .argument("<save>", "the id that 'kodomount uploads' shows, or the path of the file")
+    .requiredOption("--keep <whose>", "mine or theirs")
+    .action(async (save: string, { keep }: { keep: string }) => {
+      if (keep !== "mine" && keep !== "theirs")
+        throw new KodomountError(
+          "Config",
+          `Cannot use '--keep' ${JSON.stringify(keep)}: it must be mine or theirs`,
+        );
+      const { mount, upload } = await findUpload(context, save);
+      await mount.client.act({ kind: `keep-${keep}`, save: upload.save });
+      const done = keep === "mine" ? "will replace what is in the bucket" : "is dropped";
+      context.terminal.out(`${printable(upload.path)} ${done}\n`);
+    });
 }
 
 interface Found {

@@ -1,11 +1,12 @@
 // `kodomount wait`: the barrier for scripts. What it exits with 0 for is in the bucket.
 
 import { Command } from "commander";
-import type { MountStatus } from "../control/mod.ts";
+import { systemClock } from "../base/mod.ts";
 import type { Context } from "./context.ts";
 import { findMounts, mountOf } from "./find-mount.ts";
-import { printable, showWaiting } from "./show.ts";
-import { ChangingLine, EXIT_FAILED } from "./terminal.ts";
+import { EXIT_FAILED } from "./terminal.ts";
+import { printable } from "./text-width.ts";
+import { Waiting } from "./waiting.ts";
 
 /** The command. */
 export function waitCommand(context: Context): Command {
@@ -22,12 +23,14 @@ export function waitCommand(context: Context): Command {
           : [await mountOf(context, path)];
       const { terminal } = context;
       for (const { client, below } of targets) {
-        const line = new ChangingLine(terminal);
-        const show = (status: MountStatus): void =>
-          line.show(showWaiting(status, !terminal.isScreen));
+        const waiting = new Waiting(terminal, systemClock);
         const { failed } = await client
-          .waitFor(below === "" ? undefined : below, show, new AbortController().signal)
-          .finally(() => line.clear());
+          .waitFor(
+            below === "" ? undefined : below,
+            (status) => waiting.show(status),
+            new AbortController().signal,
+          )
+          .finally(() => waiting.clear());
         for (const each of failed)
           terminal.err(`kodomount: Not in the bucket: ${printable(each)}\n`);
         if (failed.length > 0) context.exitCode = EXIT_FAILED;

@@ -12,7 +12,14 @@ import {
   toError,
 } from "../base/mod.ts";
 import { withSocketPath } from "./socket-path.ts";
-import type { Action, ControlTarget, OnWaiting, RemoteError, StreamLine } from "./target.ts";
+import {
+  ACTION_KINDS,
+  type Action,
+  type ControlTarget,
+  type OnWaiting,
+  type RemoteError,
+  type StreamLine,
+} from "./target.ts";
 
 export interface ControlServer {
   /** No more requests; those under way are cut off. The socket is removed. */
@@ -185,9 +192,12 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 
 function parseAction(input: unknown): Action {
   if (typeof input === "object" && input !== null && "kind" in input && "save" in input) {
-    const { kind, save } = input;
-    if ((kind === "publish" || kind === "drop" || kind === "retry") && typeof save === "string")
-      return { kind, save };
+    const { kind: given, save } = input;
+    const kind = ACTION_KINDS.find((each) => each === given);
+    if (kind !== undefined && typeof save === "string") return { kind, save };
   }
-  throw new KodomountError("Invalid", "An action has a kind (publish, drop, retry) and a save");
+  throw new KodomountError(
+    "Invalid",
+    `An action has a kind (${ACTION_KINDS.join(", ")}) and a save`,
+  );
 }

@@ -25,6 +25,10 @@ export interface MountStatus {
   readonly inFlight: number;
   /** Since the start. */
   readonly bytesAcknowledged: number;
+  /** Bytes a second that the store has acknowledged lately. */
+  readonly goodput: number;
+  /** What has not worked for the longest time and is tried again; undefined: all goes well. */
+  readonly trouble?: { readonly since: number; readonly error: string } | undefined;
 }
 
 export interface PendingStatus {
@@ -43,21 +47,41 @@ export interface PendingStatus {
     | "copy"
     | "delete";
   readonly size: number;
+  /** Parts, and their bytes, that the store has as they are now. */
   readonly partsAcknowledged: number;
+  readonly bytesAcknowledged: number;
   readonly partsTotal: number;
+  /** See docs/operations.md. */
+  readonly waitsFor:
+    | "writer"
+    | "rename"
+    | "bytes"
+    | "order"
+    | "answer"
+    | "copies"
+    | "store"
+    | "operator";
   /** Since when it waits; undefined when it does not. */
   readonly since?: number | undefined;
   /** A close or a change of names has returned for it. */
   readonly promised: boolean;
+  /** Why it is parked or refused. */
+  readonly why?: Code | undefined;
+  /** What is wrong now, else what was wrong last. */
   readonly error?: string | undefined;
 }
 
 /** A pending save: what `uploads` lists. */
 export type UploadStatus = PendingStatus & { readonly save: string };
 
+export const ACTION_KINDS = ["publish", "drop", "retry", "keep-mine", "keep-theirs"] as const;
+
 export interface Action {
-  /** `publish` or `drop` what was interrupted, `retry` or `drop` what is parked. */
-  readonly kind: "publish" | "drop" | "retry";
+  /**
+   * `publish` or `drop` what was interrupted, `retry` or `drop` what is parked; of a conflict `keep-mine` replaces the other
+   * client's object, `keep-theirs` drops ours.
+   */
+  readonly kind: (typeof ACTION_KINDS)[number];
   readonly save: string;
 }
 

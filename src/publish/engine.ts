@@ -5,7 +5,7 @@ import type { Catalog } from "../catalog/mod.ts";
 import type { Etag, HeldNames, Key, PartPlan, SaveId } from "../model/mod.ts";
 import type { Sender } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
-import type { ObjectStore } from "../store/mod.ts";
+import type { ObjectStore, Troubles } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Freeze } from "./freeze.ts";
 import type { Keep } from "./keep.ts";
@@ -36,6 +36,8 @@ export interface PublisherOptions {
   /** Bytes of the largest object that one CopyObject takes. */
   readonly copySizeMax: number;
   readonly onObjectChanged: OnObjectChanged;
+  /** What `store` and `sender` try again at the moment. */
+  readonly troubles: Troubles;
   /** The machine has not lost power since the last run: what was not synced is believed. */
   readonly trusted: boolean;
 }

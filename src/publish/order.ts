@@ -53,6 +53,11 @@ export class Order {
     this.#changed.notify();
   }
 
+  /** When what has that place was closed; undefined: it has left. */
+  closedAt(order: number): number | undefined {
+    return this.#pending.get(order);
+  }
+
   /** Whether nothing that was closed earlier in `directory` is still to become visible. */
   isTurn(order: number, directory: Key): boolean {
     const places = this.#byDirectory.get(directory);

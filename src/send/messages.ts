@@ -39,10 +39,12 @@ export type Order =
   | { readonly id: number; readonly task: Task }
   | { readonly id: number; readonly task: "abort" };
 
-/** From the worker: a hash or an ETag, or what went wrong, or a line for the log. */
+/** From the worker: a hash or an ETag, or what went wrong, or what is tried again, or a line for the log. */
 export type Report =
   | { readonly id: number; readonly value: string }
   | { readonly id: number; readonly code: Code; readonly message: string }
+  /** undefined: a request for the key has ended. */
+  | { readonly key: Key; readonly trouble: string | undefined }
   | {
       readonly log: "debug" | "info" | "warn" | "error";
       readonly fields: object;

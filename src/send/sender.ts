@@ -9,8 +9,8 @@ import {
   newAbort,
   Semaphore,
 } from "../base/mod.ts";
-import { type Etag, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
-import type { StoreOptions } from "../store/mod.ts";
+import { type Etag, type Key, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
+import type { StoreOptions, Troubles } from "../store/mod.ts";
 import type { Order, PartTask, PutTask, Report, Task, WorkerOptions } from "./messages.ts";
 
 export interface SenderOptions {
@@ -19,6 +19,8 @@ export interface SenderOptions {
   readonly lanes: number;
   readonly log: Log;
   readonly clock: Clock;
+  /** Told of what the thread tries again. */
+  readonly troubles?: Pick<Troubles, "note" | "end"> | undefined;
 }
 
 /** Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first. */
@@ -47,6 +49,8 @@ export class Sender {
   #bytesAcknowledged = 0;
   #lastProgressAt: number;
   #stopped = false;
+  /** What the thread has said that it tries again. */
+  readonly #troubled = new Set<Key>();
   /** Told when nothing is under way any more. */
   #idle: (() => void) | undefined;
 
@@ -191,15 +195,26 @@ export class Sender {
 
   #report(report: Report): void {
     if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
+    if ("trouble" in report) return this.#note(report);
     const waiting = this.#waiting.get(report.id);
     if ("value" in report) waiting?.resolve(report.value);
     else waiting?.reject(new KodomountError(report.code, report.message));
+  }
+
+  #note({ key, trouble }: { key: Key; trouble: string | undefined }): void {
+    if (trouble === undefined) {
+      this.#troubled.delete(key);
+      return this.#options.troubles?.end(key);
+    }
+    this.#troubled.add(key);
+    this.#options.troubles?.note(key, trouble);
   }
 
   /** What was under way may have had its effect or not: as after any broken connection. */
   #died(worker: Worker, error: Error): void {
     if (this.#stopped || this.#worker !== worker) return;
     this.#worker = undefined;
+    for (const key of this.#troubled) this.#note({ key, trouble: undefined });
     this.#options.log.error(
       { err: error },
       `The thread that sends has died and is started again with the next task: ${describe(error)}`,

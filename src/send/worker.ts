@@ -13,6 +13,7 @@ import {
   step,
   systemClock,
 } from "../base/mod.ts";
+import type { Key } from "../model/mod.ts";
 import { type Body, createS3Store, withRetry } from "../store/mod.ts";
 import { hashFile } from "./hash-file.ts";
 import type { HashTask, Order, Report, Task, WorkerOptions } from "./messages.ts";
@@ -30,7 +31,18 @@ const log: Log = {
 };
 const clock = systemClock;
 const background = new Background(log);
-const store = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log });
+/** Keys that the other half was told of: it need not hear of the end of each request. */
+const troubled = new Set<Key>();
+const troubles = {
+  note(key: Key, error: string) {
+    troubled.add(key);
+    report({ key, trouble: error });
+  },
+  end(key: Key) {
+    if (troubled.delete(key)) report({ key, trouble: undefined });
+  },
+};
+const store = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log, troubles });
 /** Hashing blocks the thread slice by slice: more at once would only make each slower, and sending with them. */
 const hashing = new Semaphore(2);
 const running = new Map<number, AbortController>();

@@ -3,4 +3,5 @@
 export type * from "./object-store.ts";
 export { checkAccess, probePayloadHash } from "./probe.ts";
 export { createS3Store } from "./s3-store.ts";
+export { type Trouble, Troubles } from "./troubles.ts";
 export { type RetryOptions, retrying, withRetry } from "./with-retry.ts";

@@ -1,7 +1,9 @@
 // Repeats what failed for a reason that passes: without end, or until a deadline. An outage of any length is waited out.
 
 import { type Clock, describe, jitter, KodomountError, type Log } from "../base/mod.ts";
+import type { Key } from "../model/mod.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { Troubles } from "./troubles.ts";
 
 export interface RetryOptions {
   readonly clock: Clock;
@@ -10,6 +12,8 @@ export interface RetryOptions {
   readonly deadlineMs?: number | undefined;
   /** In [0, 1): spreads the retries of many parts. */
   readonly random?: (() => number) | undefined;
+  /** Told of each failed attempt that will be repeated. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 const PAUSE_MIN_MS = 100;
@@ -22,22 +26,32 @@ const LOG_AFTER_MS = 10_000;
  * The same store, with retries of what is `retryable`. `complete` is the exception: when its reply is lost it may have had
  * its effect, and asking again says `NoSuchUpload`; it rejects, and the caller settles it by HEAD.
  */
-export function withRetry(store: ObjectStore, options: RetryOptions): ObjectStore {
-  const retry = <T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
-    retrying(task, options, signal);
+export function withRetry(
+  store: ObjectStore,
+  options: RetryOptions & { readonly troubles?: Pick<Troubles, "note" | "end"> | undefined },
+): ObjectStore {
+  const { troubles } = options;
+  const retry = <T>(key: Key, task: () => Promise<T>, signal: AbortSignal | undefined) => {
+    const onFailure = (error: unknown): void => troubles?.note(key, describe(error));
+    return retrying(task, { ...options, onFailure }, signal).finally(() => troubles?.end(key));
+  };
   return {
-    head: (key, signal) => retry(() => store.head(key, signal), signal),
-    get: (request, signal) => retry(() => store.get(request, signal), signal),
-    list: (request, signal) => retry(() => store.list(request, signal), signal),
-    put: (request, signal) => retry(() => store.put(request, signal), signal),
-    delete: (key, signal) => retry(() => store.delete(key, signal), signal),
-    copy: (request, signal) => retry(() => store.copy(request, signal), signal),
-    createUpload: (request, signal) => retry(() => store.createUpload(request, signal), signal),
-    uploadPart: (request, signal) => retry(() => store.uploadPart(request, signal), signal),
-    copyPart: (request, signal) => retry(() => store.copyPart(request, signal), signal),
-    listParts: (request, signal) => retry(() => store.listParts(request, signal), signal),
+    head: (key, signal) => retry(key, () => store.head(key, signal), signal),
+    get: (request, signal) => retry(request.key, () => store.get(request, signal), signal),
+    list: (request, signal) => retry(request.prefix, () => store.list(request, signal), signal),
+    put: (request, signal) => retry(request.key, () => store.put(request, signal), signal),
+    delete: (key, signal) => retry(key, () => store.delete(key, signal), signal),
+    copy: (request, signal) => retry(request.to, () => store.copy(request, signal), signal),
+    createUpload: (request, signal) =>
+      retry(request.key, () => store.createUpload(request, signal), signal),
+    uploadPart: (request, signal) =>
+      retry(request.key, () => store.uploadPart(request, signal), signal),
+    copyPart: (request, signal) =>
+      retry(request.key, () => store.copyPart(request, signal), signal),
+    listParts: (request, signal) =>
+      retry(request.key, () => store.listParts(request, signal), signal),
     complete: (request, signal) => store.complete(request, signal),
-    abort: (request, signal) => retry(() => store.abort(request, signal), signal),
+    abort: (request, signal) => retry(request.key, () => store.abort(request, signal), signal),
     close: () => store.close(),
   };
 }
@@ -59,6 +73,7 @@ export async function retrying<T>(
       return await task();
     } catch (error) {
       if (signal?.aborted || !mayPass(error, attempt)) throw error;
+      options.onFailure?.(error);
       const elapsed = clock.monotonic() - start;
       const pause = random() * Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(attempt, 10));
       if (elapsed + pause > deadlineMs) throw error;

@@ -22,6 +22,7 @@ import {
   createS3Store,
   type ObjectStore,
   type StoreOptions,
+  Troubles,
   withRetry,
 } from "../../src/store/mod.ts";
 import { tempDir } from "./temp.ts";
@@ -140,8 +141,9 @@ export class World implements AsyncDisposable {
       log,
       canFree: () => publisherOf().canFree(),
     });
-    const store = withRetry(this.bucket(), { clock, log });
-    const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock });
+    const troubles = new Troubles(clock);
+    const store = withRetry(this.bucket(), { clock, log, troubles });
+    const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock, troubles });
     const loader = new Loader({
       store:
         deadlineMs === undefined ? store : withRetry(this.bucket(), { clock, log, deadlineMs }),
@@ -175,6 +177,7 @@ export class World implements AsyncDisposable {
         loader.note(key, now);
         filesystem?.objectChanged(key);
       },
+      troubles,
       trusted: catalog.sameBoot || catalog.cleanStop,
     });
     publisher = started.publisher;

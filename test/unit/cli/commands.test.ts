@@ -1,6 +1,6 @@
 // status, uploads, wait and unmount against a mount that answers: what they say, and what they exit with.
 
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, readFile, symlink } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CliWorld, type FakeMount, pending } from "./fake-mount.ts";
@@ -20,19 +20,26 @@ describe("status", () => {
   it("shows what the mount is doing", async () => {
     mount.pending = [
       pending({ path: "ckpt/a.pt", error: "Unreachable: no route" }),
-      pending({ path: "b", state: "delete", save: undefined, size: 0, since: undefined }),
+      pending({
+        path: "b",
+        state: "delete",
+        waitsFor: "store",
+        save: undefined,
+        size: 0,
+        since: undefined,
+      }),
     ];
     const { code, out } = await world.kodomount(["status", mount.dir]);
     expect(code).toBe(0);
-    expect(out.split("\n").map((line) => line.replace(/ for .*? {2}\(/, " for TIME  ("))).toEqual([
+    expect(out.split("\n").map((line) => line.replace(/ for \d.*? \(/, " for TIME ("))).toEqual([
       `s3://models/team/a at ${mount.dir} (close=commit)`,
       `  process   ${process.pid}, for 0 s, version 0.1.0`,
       "  store     https://s3.cn-east-1.qiniucs.com, checks what it receives: yes",
       `  state     ${mount.stateDir}, 1.0 KiB of 1.0 GiB in use`,
-      "  sent      8.0 MiB acknowledged, 3 parts under way",
+      "  sent      8.0 MiB acknowledged, 3 parts under way, 1.0 MiB/s",
       "  pending   1 closed, 1 delete",
-      "    closed       ckpt/a.pt  24.0 MiB, 1 of 3 parts  for TIME  (Unreachable: no route)",
-      "    delete       b",
+      "    closed       ckpt/a.pt  24.0 MiB, 1 of 3 parts  waits for the store to take it for TIME (Unreachable: no route)",
+      "    delete       b  waits for the store",
       "",
     ]);
   });
@@ -63,9 +70,67 @@ describe("status", () => {
     });
   });
 
+  it("says since when the store fails, in its words", async () => {
+    mount.trouble = { since: 0, error: "UploadPart ckpt/a.pt: connect ECONNREFUSED" };
+    const { out } = await world.kodomount(["status", mount.dir]);
+    expect(out).toMatch(/^ {2}trouble {3}for \d.*: UploadPart ckpt\/a\.pt: connect ECONNREFUSED$/m);
+  });
+
+  it("says of a file that is kept why, and what to do", async () => {
+    mount.pending = [
+      pending({ path: "a", state: "parked", why: "Conflict", waitsFor: "operator" }),
+      pending({ path: "b", state: "parked", why: "QuotaExceeded", waitsFor: "operator" }),
+      pending({ path: "c", state: "refused", why: "NoSpace", waitsFor: "writer" }),
+    ];
+    const { out } = await world.kodomount(["status", mount.dir]);
+    expect(out).toMatch(/ a .*another client has written it: 'kodomount uploads resolve /);
+    expect(out).toMatch(/ b .*the store refused it: mend that, then 'kodomount uploads retry'/);
+    expect(out).toMatch(/ c .*has failed, and its next write or close says so/);
+  });
+
+  it("--watch refuses an output that is no screen, and --json", async () => {
+    expect(await world.kodomount(["status", "--watch"])).toEqual({
+      code: 2,
+      out: "",
+      err: "kodomount: Cannot use '--watch': the output is not a screen; 'kodomount status' says it once, '--json' says it for programs\n",
+    });
+    const screen = { columns: 80, rows: 24 };
+    const { code, err } = await world.kodomount(["status", "--watch", "--json"], { screen });
+    expect(code).toBe(2);
+    expect(err).toContain("'--watch' with '--json'");
+  });
+
+  it("--watch draws over what it drew, until the mount is gone", async () => {
+    mount.pending = [pending({ path: "a.pt" })];
+    let drawn = 0;
+    let dying = Promise.resolve();
+    const { code, out, err } = await world.kodomount(["status", mount.dir, "--watch"], {
+      screen: { columns: 100, rows: 10 },
+      onOut: () => {
+        drawn += 1;
+        if (drawn === 2) dying = mount.die();
+      },
+    });
+    await dying;
+    expect(out).toContain("[######--------------]  33 % a.pt");
+    expect(out).toContain("\x1b[2F\x1b[J");
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining("has died") });
+  });
+
+  it("has every field of its JSON in docs/operations.md", async () => {
+    mount.pending = [pending({ path: "a", error: "x", why: "Conflict" })];
+    mount.trouble = { since: 0, error: "x" };
+    const status = JSON.parse((await world.kodomount(["status", mount.dir, "--json"])).out);
+    const docs = await readFile(new URL("../../../docs/operations.md", import.meta.url), "utf8");
+    const names = [...Object.keys(status), ...Object.keys(status.pending[0])];
+    expect(names.filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
+    for (const word of ["writer", "rename", "bytes", "order", "answer", "copies", "operator"])
+      expect(docs).toContain(`\`${word}\``);
+  });
+
   it("does not let control characters of a name reach the terminal", async () => {
     mount.pending = [pending({ path: "evil\x1b[2J\nname" })];
-    expect((await world.kodomount(["status", mount.dir])).out).toContain("evil?[2J?name");
+    expect((await world.kodomount(["status", mount.dir])).out).toContain("evil\\x1b[2J\\nname");
   });
 });
 
@@ -112,7 +177,7 @@ describe("uploads", () => {
     mount.pending = [interrupted, pending({ path: "gone", state: "delete", save: undefined })];
     const { out } = await world.kodomount(["uploads"]);
     expect(out).toMatch(
-      /^00000000000000aa {2}interrupted {2}a b\/c\.pt {2}24\.0 MiB, 1 of 3 parts {2}for .*\n$/,
+      /^00000000000000aa {2}interrupted {2}a b\/c\.pt {2}24\.0 MiB, 1 of 3 parts {2}is kept since its writer died: .* for .*\n$/,
     );
     const [json] = JSON.parse((await world.kodomount(["uploads", mount.dir, "--json"])).out);
     expect(json).toMatchObject({ save: "00000000000000aa", path: "a b/c.pt", dir: mount.dir });
@@ -216,6 +281,18 @@ describe("unmount", () => {
       err: "",
     });
     expect(await mount.running.ended).toEqual([]);
+  });
+
+  it("draws bars on a screen while it waits, and leaves none of them", async () => {
+    mount.pending = [pending({ path: "a.pt" })];
+    const { code, out } = await world.kodomount(["unmount", "mnt"], {
+      screen: { columns: 100, rows: 10 },
+      onOut: () => (mount.pending = []),
+    });
+    expect(code).toBe(0);
+    expect(out).toContain("Waiting for 1 file (24.0 MiB): a.pt\n");
+    expect(out).toContain("[######--------------]  33 % a.pt");
+    expect(out).toContain(`\x1b[3F\x1b[J${mount.dir} is unmounted`);
   });
 
   it("with --no-wait does not wait, names what is left and exits with 1", async () => {

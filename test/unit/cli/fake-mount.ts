@@ -59,6 +59,8 @@ export class CliWorld implements AsyncDisposable {
       env?: Record<string, string>;
       program?: string;
       onOut?: (text: string) => void;
+      /** The output is a screen of that size. */
+      screen?: { columns: number; rows: number };
     } = {},
   ): Promise<Said> {
     let out = "";
@@ -71,7 +73,8 @@ export class CliWorld implements AsyncDisposable {
       err: (text: string) => {
         err += text;
       },
-      isScreen: false,
+      isScreen: options.screen !== undefined,
+      size: () => options.screen ?? { columns: 80, rows: 24 },
     };
     const around = { ...this.around, env: { ...this.around.env, ...options.env } };
     const code = await run(["node", options.program ?? "kodomount", ...args], terminal, around);
@@ -96,6 +99,7 @@ export class FakeMount {
   readonly pid: number;
   /** What the mount says is pending; the test changes it as it likes. */
   pending: PendingStatus[] = [];
+  trouble: { since: number; error: string } | undefined;
   filesOpen = false;
   handles = 0;
   readonly acted: Action[] = [];
@@ -128,6 +132,8 @@ export class FakeMount {
       },
       spill: () => ({ used: 1024, limit: 1024 ** 3 }),
       progress: () => ({ inFlight: 3, bytesAcknowledged: 8 * 1024 ** 2 }),
+      goodput: () => 1024 ** 2,
+      trouble: () => this.trouble,
       failures: () => 0,
       openHandles: () => this.handles,
       releaseAll: async () => {
@@ -196,7 +202,9 @@ export function pending(changes: Partial<PendingStatus> & { path: string }): Pen
     state: "closed",
     size: 24 * 1024 ** 2,
     partsAcknowledged: 1,
+    bytesAcknowledged: 8 * 1024 ** 2,
     partsTotal: 3,
+    waitsFor: "bytes",
     since: 0,
     promised: true,
     error: undefined,

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { KodomountError } from "../../../src/base/mod.ts";
 import { explainAccess } from "../../../src/cli/access.ts";
 import { readAnswer, receive, send, toAnswer } from "../../../src/cli/channel.ts";
-import { ChangingLine } from "../../../src/cli/terminal.ts";
+import { Drawing } from "../../../src/cli/terminal.ts";
 import { Undo } from "../../../src/cli/undo.ts";
 import { load } from "../config/load.ts";
 
@@ -81,23 +81,21 @@ describe("explainAccess", () => {
   });
 });
 
-describe("ChangingLine", () => {
-  function shown(isScreen: boolean): string {
+describe("Drawing", () => {
+  it("is drawn over and gone at the end", () => {
     let out = "";
-    const line = new ChangingLine({ out: (text) => (out += text), err: () => undefined, isScreen });
-    line.show("a");
-    line.show("a");
-    line.show("b");
-    line.clear();
-    return out;
-  }
-
-  it("is drawn over on a screen and gone at the end", () => {
-    expect(shown(true)).toBe("\r\x1b[Ka\r\x1b[Kb\r\x1b[K");
-  });
-
-  it("is written once for each change elsewhere", () => {
-    expect(shown(false)).toBe("a\nb\n");
+    const drawing = new Drawing({
+      out: (text) => (out += text),
+      err: () => undefined,
+      isScreen: true,
+      size: () => ({ columns: 80, rows: 24 }),
+    });
+    drawing.clear();
+    drawing.show(["a", "b"]);
+    drawing.show(["c"]);
+    drawing.clear();
+    drawing.clear();
+    expect(out).toBe("a\nb\n\x1b[2F\x1b[Jc\n\x1b[1F\x1b[J");
   });
 });
 

@@ -43,6 +43,7 @@ const STATUS: MountStatus = {
   spill: { used: 1, limit: 2 },
   pending: [],
   failures: 0,
+  goodput: 0,
   inFlight: 0,
   bytesAcknowledged: 0,
 };

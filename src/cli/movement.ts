@@ -1,0 +1,118 @@
+// Whether anything moves towards the store, and how fast. What stands still is said in the log: after 10 s, and each time
+// it has lasted twice as long; once more when it moves again. What is decided here is pure; `Movement` looks once a second.
+
+import type { Clock, Log } from "../base/mod.ts";
+import { formatDuration, formatSize } from "../config/mod.ts";
+import type { PendingStatus } from "../control/mod.ts";
+import type { Trouble } from "../store/mod.ts";
+
+/** What is looked at. */
+export interface Look {
+  /** Grows with everything that the store has taken: bytes, and changes of objects. */
+  readonly moved: number;
+  readonly bytesAcknowledged: number;
+  /** Parts under way. */
+  readonly inFlight: number;
+  readonly trouble: Trouble | undefined;
+  /** Asked only when nothing has moved since the last look. */
+  readonly pending: () => readonly PendingStatus[];
+}
+
+export interface Standstill {
+  readonly moved: number;
+  /** When something has moved last, or was first waited for, milliseconds of the monotonic clock. */
+  readonly since: number;
+  /** How long it had lasted when it was last told, milliseconds; 0: not told. */
+  readonly toldMs: number;
+}
+
+const TELL_AFTER_MS = 10_000;
+const LOOK_MS = 1000;
+/** Long enough for a part to be acknowledged now and then, short enough to tell of now. */
+const GOODPUT_MS = 20_000;
+
+/** The state after one look, and the line for the log, if there is something to tell. `now`: of the monotonic clock. */
+export function judgeMovement(
+  before: Standstill,
+  look: Look,
+  now: number,
+): { state: Standstill; line?: { level: "info" | "warn"; text: string } } {
+  const lasted = now - before.since;
+  const moving = { moved: look.moved, since: now, toldMs: 0 };
+  if (look.moved !== before.moved) {
+    if (before.toldMs === 0) return { state: moving };
+    const text = `Something moves again, after ${formatDuration(lasted)}`;
+    return { state: moving, line: { level: "info", text } };
+  }
+  if (lasted < Math.max(TELL_AFTER_MS, before.toldMs * 2)) {
+    const isIdle =
+      before.toldMs === 0 && look.inFlight === 0 && !look.pending().some(waitsForStore);
+    return { state: isIdle ? moving : before };
+  }
+  const waiting = look.pending().filter(waitsForStore);
+  if (waiting.length === 0 && look.inFlight === 0) return { state: moving };
+  const line = { level: "warn", text: describeStandstill(look, waiting, lasted) } as const;
+  return { state: { ...before, toldMs: lasted }, line };
+}
+
+function waitsForStore({ promised, state, waitsFor }: PendingStatus): boolean {
+  return promised && state !== "parked" && waitsFor !== "writer" && waitsFor !== "rename";
+}
+
+function describeStandstill(look: Look, waiting: readonly PendingStatus[], ms: number): string {
+  const [first] = [...waiting].sort((a, b) => (a.since ?? 0) - (b.since ?? 0));
+  const size = waiting.reduce((sum, each) => sum + each.size - each.bytesAcknowledged, 0);
+  const files = waiting.length === 1 ? "1 file" : `${waiting.length} files`;
+  const what = first === undefined ? "" : `, first of them ${JSON.stringify(first.path)}`;
+  return `The store has acknowledged nothing for ${formatDuration(ms)}: ${files} (${formatSize(size)}) wait${what}; ${look.inFlight} parts are under way; ${
+    look.trouble?.error ?? first?.error ?? "no request has failed so far"
+  }`;
+}
+
+export class Movement {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #look: () => Look;
+  #standstill: Standstill;
+  /** One a look, the oldest first. */
+  #samples: { readonly at: number; readonly bytes: number }[] = [];
+  #cancel: () => void = () => undefined;
+
+  constructor(options: { clock: Clock; log: Log; look: () => Look }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#look = options.look;
+    const now = this.#clock.monotonic();
+    const { moved, bytesAcknowledged } = this.#look();
+    this.#standstill = { moved, since: now, toldMs: 0 };
+    this.#samples = [{ at: now, bytes: bytesAcknowledged }];
+    this.#next();
+  }
+
+  /** Bytes a second that the store has acknowledged lately. */
+  get goodput(): number {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.at === first.at) return 0;
+    return ((last.bytes - first.bytes) * 1000) / (last.at - first.at);
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #next(): void {
+    this.#cancel = this.#clock.after(LOOK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    const now = this.#clock.monotonic();
+    const look = this.#look();
+    this.#samples.push({ at: now, bytes: look.bytesAcknowledged });
+    this.#samples = this.#samples.filter(({ at }) => at >= now - GOODPUT_MS);
+    const { state, line } = judgeMovement(this.#standstill, look, now);
+    this.#standstill = state;
+    if (line !== undefined) this.#log[line.level]({}, line.text);
+    this.#next();
+  }
+}

@@ -1,0 +1,75 @@
+// The log says what stands still: after 10 s, then each time it has lasted twice as long, and when it moves again.
+
+import { describe, expect, it } from "vitest";
+import { judgeMovement, type Look, type Standstill } from "../../../src/cli/movement.ts";
+import type { PendingStatus } from "../../../src/control/mod.ts";
+import { pending } from "./fake-mount.ts";
+
+/** What is said in `seconds` looks, one a second; `at` changes what is seen. */
+function lines(seconds: number, at: (second: number) => Partial<Look>): string[] {
+  let state: Standstill = { moved: 0, since: 0, toldMs: 0 };
+  const said: string[] = [];
+  for (let second = 1; second <= seconds; second += 1) {
+    const look: Look = {
+      moved: 0,
+      bytesAcknowledged: 0,
+      inFlight: 0,
+      trouble: undefined,
+      pending: () => [],
+      ...at(second),
+    };
+    const judged = judgeMovement(state, look, second * 1000);
+    state = judged.state;
+    if (judged.line !== undefined) said.push(`${second} ${judged.line.level} ${judged.line.text}`);
+  }
+  return said;
+}
+
+const waiting = (...files: PendingStatus[]): Partial<Look> => ({ pending: () => files });
+
+describe("judgeMovement()", () => {
+  it("tells after 10 s, then doubling, and once when it moves again", () => {
+    const trouble = { since: 0, error: "connect ECONNREFUSED" };
+    const file = pending({ path: "a\nb" });
+    const said = lines(100, (second) => ({
+      ...waiting(file),
+      trouble,
+      inFlight: 2,
+      moved: second < 95 ? 0 : second,
+    }));
+    expect(said.map((line) => line.split(" ", 2).join(" "))).toEqual([
+      "10 warn",
+      "20 warn",
+      "40 warn",
+      "80 warn",
+      "95 info",
+    ]);
+    expect(said[0]).toBe(
+      `10 warn The store has acknowledged nothing for 10 s: 1 file (16.0 MiB) wait, first of them "a\\nb"; 2 parts are under way; connect ECONNREFUSED`,
+    );
+    expect(said.at(-1)).toContain("Something moves again, after 1 min 35 s");
+  });
+
+  it("says nothing while something moves, and nothing of what does not wait for the store", () => {
+    expect(lines(60, (second) => ({ ...waiting(pending({ path: "a" })), moved: second }))).toEqual(
+      [],
+    );
+    const others = waiting(
+      pending({ path: "a", state: "open", promised: false, waitsFor: "writer" }),
+      pending({ path: "b", state: "parked", waitsFor: "operator" }),
+      pending({ path: "c", state: "interrupted", promised: false, waitsFor: "operator" }),
+      pending({ path: "d", state: "held", promised: false, waitsFor: "rename" }),
+    );
+    expect(lines(60, () => others)).toEqual([]);
+  });
+
+  it("counts from when something began to wait, not from when something moved before", () => {
+    const said = lines(110, (second) => (second < 100 ? {} : waiting(pending({ path: "a" }))));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/^109 warn .* for 10 s/);
+  });
+
+  it("tells of parts of a file that is still being written", () => {
+    expect(lines(12, () => ({ inFlight: 3 }))).toHaveLength(1);
+  });
+});
