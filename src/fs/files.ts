@@ -89,7 +89,10 @@ export class Files {
     if (size === sizeOf(await this.#view.current(node, request.signal))) return undefined;
     // What cannot be is refused before anything is changed: that does not fail the file.
     if (size > 0) partAt(this.#core.options.publisher.plan, size - 1);
-    await this.change(node, request.signal, (save) => save.content.truncate(size, request.signal));
+    await this.change(node, request.signal, async (save) => {
+      await save.content.truncate(size, request.signal);
+      await this.#core.options.publisher.resized(save);
+    });
     return node.save;
   }
 
@@ -149,7 +152,10 @@ export class Files {
     const current = await this.#view.current(node, signal);
     if (current.kind === "save" && current.save === node.save) {
       if (current.save.record.state.kind === "open")
-        return await this.change(node, signal, (save) => save.content.truncate(0));
+        return await this.change(node, signal, async (save) => {
+          await save.content.truncate(0);
+          await publisher.resized(save);
+        });
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;

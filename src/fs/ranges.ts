@@ -113,9 +113,10 @@ export class Ranges {
   async #zero(request: Request, node: Node, { offset, length }: Range): Promise<void> {
     using _ = await node.mutex.acquire(request.signal);
     if (offset >= sizeOf(await this.#view.current(node, request.signal))) return;
-    await this.#files.change(node, request.signal, (save) =>
-      save.content.zero(offset, length, request.signal),
-    );
+    await this.#files.change(node, request.signal, async (save) => {
+      await save.content.zero(offset, length, request.signal);
+      await this.#core.options.publisher.resized(save);
+    });
   }
 }
 

@@ -102,6 +102,11 @@ export class Content {
     return fresh;
   }
 
+  /** Parts that have become holes since this was asked last: the catalog may still have a record of them. */
+  takeDropped(): PartNumber[] {
+    return this.#files.takeDropped();
+  }
+
   /** Starts as the object underneath, of `size` bytes; nothing is fetched. */
   async startFromBase(size: number): Promise<void> {
     this.#size = size;

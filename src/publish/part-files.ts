@@ -37,6 +37,8 @@ export class PartFiles {
   readonly #parts = new Map<PartNumber, PartContent>();
   /** Spill files that have bytes no fsync has covered. */
   readonly #unsynced = new Map<PartNumber, Rev>();
+  /** Became holes; the catalog may still have a record of them. */
+  readonly #dropped = new Set<PartNumber>();
   #rev = 0;
 
   constructor(options: PartFilesOptions) {
@@ -103,8 +105,16 @@ export class PartFiles {
     const content = this.get(partNumber);
     this.#options.onChange(partNumber);
     this.#parts.delete(partNumber);
+    this.#dropped.add(partNumber);
     this.#unsynced.delete(partNumber);
     if ("rev" in content) await this.bytes.remove(this.#ref(partNumber, content.rev));
+  }
+
+  /** Parts that have become holes since this was asked last, and still are. */
+  takeDropped(): PartNumber[] {
+    const dropped = [...this.#dropped].filter((partNumber) => !this.#parts.has(partNumber));
+    this.#dropped.clear();
+    return dropped;
   }
 
   /** What was written survives a loss of power. */

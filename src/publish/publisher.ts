@@ -1,7 +1,7 @@
 // The door to the publishing engine, for the filesystem: begin a save, close it, wait for it, move and remove what is
 // pending. Everything that is promised is in the catalog before a method returns.
 
-import { type Code, describe, invariant, KodomountError, step } from "../base/mod.ts";
+import { invariant, step } from "../base/mod.ts";
 import type { Change, ReplyRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
@@ -18,7 +18,6 @@ import { changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
 import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
-import { orderOf } from "./evidence.ts";
 import { holdSave, letExpire } from "./hold-save.ts";
 import { interruptSave } from "./interrupt-save.ts";
 import { enterNameless } from "./nameless.ts";
@@ -29,9 +28,10 @@ import { act, type OperatorOrder } from "./operator.ts";
 import { directoryOf } from "./order.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
-import { dropChanges, partChanges } from "./save-records.ts";
+import { dropChanges, partChanges, sizeChanges } from "./save-records.ts";
 import type { CopyWant, Slot } from "./slot.ts";
 import { listPending, type Pending } from "./status.ts";
+import { published, withinLag } from "./waits.ts";
 
 export interface CloseOptions {
   /** Must survive a loss of power when this returns. */
@@ -174,35 +174,25 @@ export class Publisher {
     });
   }
 
+  /** Its size was set, or a range of it made a hole: noted, as what is written is by its file. */
+  async resized(save: Save): Promise<void> {
+    await this.#engine.catalog.apply(sizeChanges(save), { sync: false });
+  }
+
   /** An fsync of its writer was answered: its content is closed as it is then, even if the writer is killed later. */
   async fsync(save: Save): Promise<void> {
     save.record = { ...save.record, fsynced: true };
     await this.sync(save);
   }
 
-  /**
-   * Resolves when a closed save, or what has superseded it, is in the bucket.
-   * @throws the code of the refusal when it was parked; `Interrupted` when `signal` aborts (the save goes on).
-   */
-  async published(closed: Save, signal?: AbortSignal): Promise<void> {
-    let save = closed;
-    for (;;) {
-      while (save.supersededBy !== undefined) save = save.supersededBy;
-      if (!this.#engine.saves.has(save.record.id)) return;
-      const slot = this.#slotOf(save.record.key);
-      const { state } = save.record;
-      if (state.kind === "parked") throw parkedError(slot, state.why);
-      if ("order" in state) this.#engine.pace.hurry(state.order);
-      await slot.changed.wait(signal);
-    }
+  /** See `published`. */
+  published(closed: Save, signal?: AbortSignal): Promise<void> {
+    return published(this.#engine, closed, signal);
   }
 
-  /** The lag rule for a save that is closed: resolves when nothing that was closed before it is overdue. */
-  async withinLag(save: Save, signal: AbortSignal): Promise<void> {
-    // What is held has no place yet: it comes after all that was closed so far.
-    const isHeld = save.record.state.kind === "held";
-    const place = isHeld ? Number.MAX_SAFE_INTEGER : orderOf(save);
-    await this.#engine.order.withinLag(place, signal);
+  /** See `withinLag`. */
+  withinLag(save: Save, signal: AbortSignal): Promise<void> {
+    return withinLag(this.#engine, save, signal);
   }
 
   /** Its writer died: kept, hidden, not published by itself. */
@@ -348,9 +338,13 @@ export class Publisher {
       const isKept = kept !== undefined && (await content.startFrom(kept));
       if (isKept) this.#engine.keep.drop(record.key);
       else await content.startFromBase(origin.size);
-      await this.#engine.catalog.apply(partChanges(save), { sync: false });
+      const parts = partChanges(save);
+      await this.#engine.catalog.apply([...sizeChanges(save), ...parts], { sync: false });
     }
-    if (origin.kind === "save" && !(await content.startFrom(origin.save.content))) return false;
+    if (origin.kind !== "save") return true;
+    if (!(await content.startFrom(origin.save.content))) return false;
+    // Its files tell the rest of it.
+    if (content.partCount > 1) await this.#engine.catalog.apply(partChanges(save), { sync: false });
     return true;
   }
 
@@ -382,11 +376,4 @@ export class Publisher {
     slot.changed.notify();
     this.#driver.wake(slot);
   }
-}
-
-function parkedError(slot: Slot, why: Code): KodomountError {
-  return new KodomountError(
-    why,
-    `${slot.key} is kept but cannot be published: ${slot.lastError ?? describe(why)}; see 'kodomount uploads'`,
-  );
 }

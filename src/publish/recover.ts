@@ -4,15 +4,11 @@ import { groupBy, invariant, type Log } from "../base/mod.ts";
 import type { AckRecord, CatalogContents, PartRecord, UploadRecord } from "../catalog/mod.ts";
 import {
   META_SAVE,
-  type PartContent,
-  type PartNumber,
   partCount,
-  partOfNumber,
   type SaveId,
   type SaveRecord,
   type SaveState,
   samePlan,
-  toRev,
   transition,
   type UploadId,
 } from "../model/mod.ts";
@@ -20,6 +16,7 @@ import type { Engine } from "./engine.ts";
 import { enterInterrupted } from "./interrupt-save.ts";
 import { directoryOf } from "./order.ts";
 import type { Publisher } from "./publisher.ts";
+import { restoredParts } from "./restored-parts.ts";
 import type { Save } from "./save.ts";
 import { toSpill } from "./to-spill.ts";
 import { Upload } from "./upload.ts";
@@ -181,44 +178,6 @@ function enterState(engine: Engine, save: Save): void {
   invariant(state.kind !== "open" && state.kind !== "refused", "nothing is open after a restart");
   if (state.kind === "closed" || state.kind === "completing")
     engine.order.restore(state.order, directoryOf(key), state.closedAt);
-}
-
-/**
- * For a closed save its records are the truth. One that was open may have newer bytes in the spill than its records
- * tell: the newest revision of each part counts, and the file is as long as they reach.
- */
-async function restoredParts(
-  engine: Engine,
-  found: { record: SaveRecord; parts: readonly PartRecord[] },
-  wasOpen: boolean,
-): Promise<{ size: number; parts: Map<PartNumber, PartContent> }> {
-  const { record } = found;
-  const parts = new Map<PartNumber, PartContent>();
-  for (const { partNumber, content } of found.parts) parts.set(partNumber, restoredPart(content));
-  if (!wasOpen) return { size: record.size, parts };
-  let { size } = record;
-  const hasBase = [...parts.values()].some((part) => part.kind === "base");
-  // Of a copy of another object its own record tells how much was copied.
-  if (hasBase && record.source === undefined && record.base.kind === "object")
-    size = Math.max(size, record.base.size);
-  for (const { ref, size: length } of await engine.spill.listParts(record.id)) {
-    const known = parts.get(ref.partNumber);
-    if (known !== undefined && "rev" in known && known.rev >= ref.rev) continue;
-    parts.set(ref.partNumber, { kind: "written", rev: ref.rev, filled: length, shared: length });
-  }
-  for (const [partNumber, part] of parts) {
-    const length = part.kind === "written" ? part.filled : "size" in part ? part.size : 0;
-    if (length > 0) size = Math.max(size, partOfNumber(engine.plan, partNumber).offset + length);
-  }
-  return { size, parts };
-}
-
-/** A hash that is known is kept: a file that lost power does not have it any more, and the store refuses it. */
-function restoredPart(content: PartRecord["content"]): PartContent {
-  if (content.kind === "base") return { kind: "base" };
-  const { rev, size, sha256 } = content;
-  if (sha256 === undefined) return { kind: "frozen", rev: toRev(rev), size };
-  return { kind: "sealed", rev: toRev(rev), size, sha256 };
 }
 
 /** One upload a key is kept, the newest that is cut as we cut; the others are aborted. */

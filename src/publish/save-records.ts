@@ -7,7 +7,7 @@ import type { Save } from "./save.ts";
 
 /** Records of all its parts, as they are. Holes have none, also where there was something before. */
 export function partChanges(save: Save): Change[] {
-  const changes: Change[] = [];
+  const changes = droppedChanges(save);
   for (const partNumber of save.content.partNumbers()) {
     const part = save.content.part(partNumber);
     if (part.kind === "hole") {
@@ -28,6 +28,21 @@ export function partChanges(save: Save): Change[] {
     changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
   }
   return changes;
+}
+
+/** It was cut, or extended by nothing that lies in the spill: after a crash that could not be seen from its parts. */
+export function sizeChanges(save: Save): Change[] {
+  save.record = { ...save.record, size: save.content.size };
+  if (save.isNameless) return [];
+  return [{ put: "save", record: save.record }, ...droppedChanges(save)];
+}
+
+/** Parts that are holes now, or lie beyond the end. */
+function droppedChanges(save: Save): Change[] {
+  const { id } = save.record;
+  return save.content
+    .takeDropped()
+    .map((partNumber): Change => ({ del: "part", save: id, partNumber }));
 }
 
 /** Nothing of it is kept. */
