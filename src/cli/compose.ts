@@ -39,6 +39,8 @@ const LISTING_TTL_MS = 2000;
 
 /** How long a file under a temporary name waits for its rename after its last use. */
 const HOLD_MS = 60_000;
+/** Longer than most programs wait between two records; after that one GET is no burden. */
+const KEEP_MS = 10_000;
 
 /** Everything of a mount, started; its directory is mounted when this resolves. */
 export async function compose(config: MountConfig, log: Log): Promise<Running> {
@@ -182,6 +184,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     copySizeMax: profile.copySizeMax,
     held: new HeldNames(config.hold),
     holdMs: HOLD_MS,
+    keepMs: KEEP_MS,
     onObjectChanged: (key, now) => {
       changes += 1;
       loader.note(key, now);

@@ -33,6 +33,8 @@ export interface PublisherOptions {
   readonly held: HeldNames;
   /** How long a file under a held name waits for its rename after its last use, milliseconds. */
   readonly holdMs: number;
+  /** How long the spill of a small file that was modified is kept for the next time, milliseconds. */
+  readonly keepMs: number;
   /** Bytes of the largest object that one CopyObject takes. */
   readonly copySizeMax: number;
   readonly onObjectChanged: OnObjectChanged;
@@ -42,7 +44,7 @@ export interface PublisherOptions {
   readonly trusted: boolean;
 }
 
-export interface Engine extends Omit<PublisherOptions, "lagMs" | "trusted"> {
+export interface Engine extends Omit<PublisherOptions, "lagMs" | "keepMs" | "trusted"> {
   readonly order: Order;
   readonly pace: Pace;
   readonly freeze: Freeze;

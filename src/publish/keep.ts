@@ -5,11 +5,18 @@ import type { Background, Clock } from "../base/mod.ts";
 import type { Etag, Key } from "../model/mod.ts";
 import type { Content } from "./content.ts";
 
-/** Longer than most programs wait between two records; after that one GET is no burden. */
-const KEEP_MS = 10_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 /** Small beside the spill: it is never what fills it. */
 const SHARE_OF_SPILL = 1 / 16;
+
+export interface KeepOptions {
+  readonly clock: Clock;
+  readonly background: Background;
+  /** How long something is kept, milliseconds. */
+  readonly keepMs: number;
+  /** Bytes that the spill may hold. */
+  readonly spillLimit: number;
+}
 
 interface Kept {
   readonly etag: Etag;
@@ -18,22 +25,21 @@ interface Kept {
 }
 
 export class Keep {
-  readonly #clock: Clock;
-  readonly #background: Background;
+  readonly #options: KeepOptions;
   readonly #kept = new Map<Key, Kept>();
   readonly #bytesMax: number;
   #bytes = 0;
 
-  constructor(clock: Clock, background: Background, spillLimit: number) {
-    this.#clock = clock;
-    this.#background = background;
-    this.#bytesMax = Math.min(BYTES_MAX, spillLimit * SHARE_OF_SPILL);
+  constructor(options: KeepOptions) {
+    this.#options = options;
+    this.#bytesMax = Math.min(BYTES_MAX, options.spillLimit * SHARE_OF_SPILL);
   }
 
   /** The object at `key` is what `content` has. From here on it is freed by us. */
   add(key: Key, etag: Etag, content: Content): void {
     this.drop(key);
-    const cancel = this.#clock.after(KEEP_MS, () => this.drop(key));
+    const { clock, keepMs } = this.#options;
+    const cancel = clock.after(keepMs, () => this.drop(key));
     this.#kept.set(key, { etag, content, cancel });
     this.#bytes += content.size;
     for (const oldest of this.#kept.keys()) {
@@ -54,7 +60,7 @@ export class Keep {
     this.#kept.delete(key);
     this.#bytes -= kept.content.size;
     kept.cancel();
-    this.#background.run(`freeing what was kept of ${key}`, () => kept.content.free());
+    this.#options.background.run(`freeing what was kept of ${key}`, () => kept.content.free());
   }
 
   /** The mount stops. */

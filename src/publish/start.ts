@@ -26,14 +26,14 @@ const SMALL_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The engine at work, with everything that an earlier run left; `stop` ends it without losing anything. */
 export async function startPublisher(options: PublisherOptions): Promise<Started> {
-  const { lagMs, trusted, ...rest } = options;
+  const { lagMs, keepMs, trusted, ...rest } = options;
   const stopping = newAbort();
   const engine: Engine = {
     ...rest,
     order: new Order(options.clock, lagMs),
     freeze: new Freeze(),
     pace: new Pace(options.clock, lagMs),
-    keep: new Keep(options.clock, options.background, options.spill.usage().limit),
+    keep: new Keep({ ...options, keepMs, spillLimit: options.spill.usage().limit }),
     room: new Room(SMALL_BYTES_MAX),
     slots: new Slots(),
     saves: new Map(),

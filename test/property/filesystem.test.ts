@@ -232,7 +232,7 @@ test("the filesystem is files in memory, whatever is done to it and whenever it 
       fc.array(op, { minLength: 3, maxLength: 14 }),
       fc.constantFrom("commit" as const, "local" as const),
       async (ops, closeMode) => {
-        await using world = await World.create({ closeMode });
+        await using world = await World.create({ closeMode, keepMs: 500 });
         const subject = new Subject(world, await world.start());
         for (const step of ops) {
           await subject.apply(step);

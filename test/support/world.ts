@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly spillLimit?: number;
   readonly hold?: readonly string[];
   readonly holdMs?: number;
+  /** How long small content is kept after it was published. */
+  readonly keepMs?: number;
   readonly listTtlMs?: number;
   /** Bytes that one CopyObject takes; larger objects are copied by parts. */
   readonly copySizeMax?: number;
@@ -173,6 +175,7 @@ export class World implements AsyncDisposable {
       copySizeMax: this.#options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,
       held: new HeldNames(this.#options.hold),
       holdMs: this.#options.holdMs ?? 60_000,
+      keepMs: this.#options.keepMs ?? 10_000,
       onObjectChanged: (key, now) => {
         loader.note(key, now);
         filesystem?.objectChanged(key);
