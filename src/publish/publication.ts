@@ -90,8 +90,9 @@ export class Publication {
     save: Save,
     head: ObjectHead | undefined,
   ): Promise<boolean> {
-    const { partCount, isInMemory } = save.content;
-    if (head === undefined || partCount === 0 || isInMemory) return false;
+    const { content } = save;
+    const isOfSpill = content.partNumbers().some((n) => "rev" in content.part(n));
+    if (head === undefined || !isOfSpill || content.isInMemory) return false;
     if ((await this.#engine.spill.listParts(save.record.id)).length > 0) return false;
     this.#engine.log.warn(
       { key: slot.key, save: save.record.id },

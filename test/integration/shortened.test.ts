@@ -7,6 +7,7 @@ import { again, begin, endWorldAfterEach, inBucket, world } from "../support/sce
 import { drained, type Running, randomContent, request } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
+const BUSY = { kind: "status", status: 503, code: "SlowDown" } as const;
 
 endWorldAfterEach();
 
@@ -72,6 +73,22 @@ describe("a file that was cut and fsynced is that short after a crash", () => {
     const next = await world.startAfterPowerLoss(running);
     await same(await published(next), Buffer.concat([content.subarray(0, MIB), more]));
   });
+});
+
+test("S3.2 regression: closed, cut at the end of a part, it has nothing in the spill, and is published after a crash", async () => {
+  const { running, files } = await begin({ closeMode: "local" });
+  const content = randomContent(3 * MIB + 500);
+  await files.save("f", content);
+  await drained(running);
+  const outage = world.emulator.order({ kind: "UploadPartCopy", fault: BUSY, count: 1_000_000 });
+  const handle = await files.open("f");
+  await files.truncate("f", 2 * MIB);
+  await files.close(handle);
+  await running.stop();
+  outage.cancel();
+  const next = await again();
+  await drained(next.running);
+  await same(await inBucket("f"), content.subarray(0, 2 * MIB));
 });
 
 describe("S3.1 a file that was cut, extended or emptied without an fsync, killed mount", () => {
