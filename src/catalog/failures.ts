@@ -9,7 +9,7 @@ export async function openFailure(dir: string, error: unknown): Promise<Kodomoun
   if (error instanceof KodomountError) return isDamage(error) ? corrupt(dir, error) : error;
   const cause = toError(error).cause;
   const code = errnoOf(cause);
-  if (code === "LEVEL_LOCKED") return inUse(dir, await lockHolder(dir), error);
+  if (code === "LEVEL_LOCKED") return inUse(dir, await findHolder(dir), error);
   if (code === "LEVEL_CORRUPTION") return corrupt(dir, error);
   return new KodomountError(
     "Config",
@@ -52,8 +52,8 @@ function corrupt(dir: string, error: unknown): KodomountError {
   );
 }
 
-/** Who has LevelDB's lock, as far as the kernel tells: `/proc/locks` names owners and inodes. */
-async function lockHolder(dir: string): Promise<number | undefined> {
+/** Who uses the catalog in `dir`, as far as the kernel tells: `/proc/locks` names the owners of LevelDB's lock. */
+export async function findHolder(dir: string): Promise<number | undefined> {
   try {
     const { ino } = await stat(join(dir, "LOCK"));
     for (const line of (await readFile("/proc/locks", "utf8")).split("\n")) {

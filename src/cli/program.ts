@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 import { emulatorCommand } from "./emulator.ts";
 import { mountCommand } from "./mount.ts";
 import { Registry, registryDirectory } from "./registry.ts";
+import { salvageCommand } from "./salvage.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 import { EXIT_OK, EXIT_USAGE, report, type Terminal } from "./terminal.ts";
@@ -60,6 +61,7 @@ function createProgram(context: Context): Command {
     statusCommand(context),
     uploadsCommand(context),
     waitCommand(context),
+    salvageCommand(context),
     emulatorCommand(context),
   ])
     program.addCommand(command);

@@ -1,7 +1,7 @@
 // Start-up: what the catalog has of small files goes to the spill, so that from there on there is one kind of content only.
 
 import { groupBy } from "../base/mod.ts";
-import type { CatalogContents, Change, DataRecord } from "../catalog/mod.ts";
+import { type CatalogContents, type Change, joined } from "../catalog/mod.ts";
 import { toPartNumber } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 
@@ -21,16 +21,4 @@ export async function toSpill(engine: Engine, contents: CatalogContents): Promis
   }
   const done = contents.data.map(({ save, index }): Change => ({ del: "data", save, index }));
   if (done.length > 0) await catalog.apply(done, { sync: true });
-}
-
-/** What the writes give, one after the other. */
-export function joined(pieces: readonly DataRecord[]): Buffer {
-  let all = Buffer.alloc(0);
-  for (const { size, offset, bytes } of pieces) {
-    const next = Buffer.alloc(size);
-    all.copy(next);
-    next.set(bytes, offset);
-    all = next;
-  }
-  return all;
 }

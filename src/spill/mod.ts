@@ -1,5 +1,5 @@
 // Door of `spill`: the bytes on the local disk.
 
 export { type DiskSpace, type FileStat, nodeIo, type SpillIo } from "./io.ts";
-export type { PartRef } from "./save-files.ts";
+export { type PartRef, parsePartName } from "./save-files.ts";
 export { type Head, Spill, type SpillOptions } from "./spill.ts";

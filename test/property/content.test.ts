@@ -5,10 +5,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { silentLog } from "../../src/base/mod.ts";
 import type { DataRecord } from "../../src/catalog/mod.ts";
+import { joined } from "../../src/catalog/mod.ts";
 import { type PartPlan, toSaveId } from "../../src/model/mod.ts";
 import { Content } from "../../src/publish/mod.ts";
 import { Room, type SmallOptions } from "../../src/publish/save-bytes.ts";
-import { joined } from "../../src/publish/to-spill.ts";
 import { type Head, Spill } from "../../src/spill/mod.ts";
 import { tempDir } from "../support/temp.ts";
 

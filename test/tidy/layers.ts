@@ -16,6 +16,7 @@ const EVERYTHING = [
   "spill",
   "catalog",
   "store",
+  "salvage",
 ];
 
 /** What a module may import beside `base` and `model`. */
@@ -31,6 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // It must not share code with the client that it tests.
   emulator: [],
   config: [],
+  salvage: ["catalog", "spill"],
   catalog: [],
   spill: [],
   store: [],
