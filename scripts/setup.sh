@@ -20,6 +20,7 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   npm ci --include=dev --no-audit --no-fund || fail "'npm ci' failed, see above"
 fi
 
+sh scripts/native.sh
 node_modules/.bin/tsc -p tsconfig.json || fail "the build failed, see above"
 
 [ "${1:-}" = --debian ] || exit 0

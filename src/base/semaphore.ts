@@ -9,17 +9,30 @@ interface Waiter {
 }
 
 export class Semaphore {
+  #permits: number;
+  /** Negative after the number was lowered, until that many were given back. */
   #free: number;
   /** INVARIANT: sorted by priority, then by arrival; empty while a permit is free. */
   readonly #waiters: Waiter[] = [];
 
   /** @param permits how many may hold one at the same time, at least 1. */
   constructor(permits: number) {
-    invariant(
-      Number.isInteger(permits) && permits >= 1,
-      `a semaphore has at least one permit: received ${permits}`,
-    );
+    assertPermits(permits);
+    this.#permits = permits;
     this.#free = permits;
+  }
+
+  /** Permits that are held now. */
+  get held(): number {
+    return this.#permits - this.#free;
+  }
+
+  /** From now on there are so many permits; those that are held stay so. */
+  resize(permits: number): void {
+    assertPermits(permits);
+    this.#free += permits - this.#permits;
+    this.#permits = permits;
+    this.#serve();
   }
 
   /** How many are waiting. */
@@ -62,12 +75,27 @@ export class Semaphore {
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
-        const next = this.#waiters.shift();
-        if (next) next.grant();
-        else this.#free += 1;
+        this.#free += 1;
+        this.#serve();
       },
     };
   }
+
+  #serve(): void {
+    while (this.#free > 0) {
+      const next = this.#waiters.shift();
+      if (next === undefined) return;
+      this.#free -= 1;
+      next.grant();
+    }
+  }
+}
+
+function assertPermits(permits: number): void {
+  invariant(
+    Number.isInteger(permits) && permits >= 1,
+    `a semaphore has at least one permit: received ${permits}`,
+  );
 }
 
 function interrupted(): KodomountError {

@@ -34,6 +34,8 @@ import { readVersion } from "./version.ts";
 const ACCESS_DEADLINE_MS = 5000;
 /** A program waits for a listing that long, not for ever. */
 const INTERACTIVE_DEADLINE_MS = 30_000;
+/** For everything but uploads, which have their own. */
+const CONNECTIONS = 16;
 /** What others put into the bucket is seen after that. */
 const LISTING_TTL_MS = 2000;
 
@@ -217,7 +219,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
 const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
 function toStoreOptions(config: MountConfig): StoreOptions {
-  const { endpoint, region, bucket, prefix, provider, credentials, uploads } = config;
+  const { endpoint, region, bucket, prefix, provider, credentials, congestion } = config;
   return {
     endpoint,
     region,
@@ -225,7 +227,8 @@ function toStoreOptions(config: MountConfig): StoreOptions {
     prefix,
     provider: PROVIDERS[provider],
     credentials,
-    connections: uploads,
+    connections: CONNECTIONS,
+    congestion,
   };
 }
 

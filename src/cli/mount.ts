@@ -6,6 +6,7 @@ import { codeOf, KodomountError } from "../base/mod.ts";
 import {
   CLOSE_LAG_DEFAULT,
   CLOSE_MODES,
+  CONGESTIONS,
   formatSource,
   LOG_LEVELS,
   loadMountConfig,
@@ -13,7 +14,6 @@ import {
   type MountFlags,
   parseMountConfig,
   prepareStateDir,
-  UPLOADS_DEFAULT,
 } from "../config/mod.ts";
 import type { MountPoint } from "../fuse/mod.ts";
 import type { Context } from "./context.ts";
@@ -90,7 +90,11 @@ function options(): Option[] {
     new Option("--part-size <size>", "of the first parts of a file (default: 8M)"),
     new Option(
       "--uploads <count>",
-      `parts under way at the same time (default: ${UPLOADS_DEFAULT})`,
+      "parts under way at the same time (default: as many as pay, from 8 to 256)",
+    ),
+    new Option(
+      "--congestion <control>",
+      `of connections to a far store: ${CONGESTIONS.join(" or ")} (default: bbr where the kernel allows it)`,
     ),
     new Option("--read-only", "nothing can be changed"),
     new Option("--allow-other", "other users may use the mount too"),

@@ -5,6 +5,7 @@ export {
   CLOSE_LAG_DEFAULT,
   CLOSE_MODES,
   type CloseMode,
+  CONGESTIONS,
   LOG_LEVELS,
   type LogLevel,
   loadMountConfig,
@@ -12,7 +13,6 @@ export {
   parseMountConfig,
   type Surroundings,
   stateBase,
-  UPLOADS_DEFAULT,
 } from "./mount-config.ts";
 export type { MountFlags } from "./mount-flags.ts";
 export { formatDuration, formatSize, parseCount } from "./quantity.ts";

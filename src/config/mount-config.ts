@@ -47,8 +47,10 @@ export interface MountConfig {
   readonly spillLimit?: number | undefined;
   /** Bytes of the first parts of a file. */
   readonly partSize: number;
-  /** Parts under way at the same time. */
-  readonly uploads: number;
+  /** Parts under way at the same time; undefined: as many as pay. */
+  readonly uploads?: number | undefined;
+  /** Congestion control of connections. */
+  readonly congestion: (typeof CONGESTIONS)[number];
   readonly allowOther: boolean;
   readonly readOnly: boolean;
   readonly foreground: boolean;
@@ -64,8 +66,8 @@ export interface Surroundings {
   readonly hasFile: (path: string) => boolean;
 }
 
-export const UPLOADS_DEFAULT = 16;
-const UPLOADS_MAX = 128;
+const UPLOADS_MAX = 256;
+export const CONGESTIONS = ["bbr", "system"] as const;
 export const CLOSE_LAG_DEFAULT = "2s";
 const CLOSE_LAG_MAX_MS = 24 * 3_600_000;
 
@@ -91,7 +93,8 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   hold: z.array(z.string()),
   spillLimit: z.int().positive().optional(),
   partSize: z.int().positive(),
-  uploads: z.int().min(1).max(UPLOADS_MAX),
+  uploads: z.int().min(1).max(UPLOADS_MAX).optional(),
+  congestion: z.enum(CONGESTIONS),
   allowOther: z.boolean(),
   readOnly: z.boolean(),
   foreground: z.boolean(),
@@ -120,10 +123,6 @@ export function loadMountConfig(
       flags.closeLag,
       "it can be at most 24h; '--close=local' has no bound",
     );
-  const uploads = parseCount("'--uploads'", flags.uploads ?? String(UPLOADS_DEFAULT), {
-    min: 1,
-    max: UPLOADS_MAX,
-  });
   return parseMountConfig({
     ...source,
     ...store.endpoint,
@@ -136,7 +135,8 @@ export function loadMountConfig(
     spillLimit:
       flags.spillLimit === undefined ? undefined : parseSize("'--spill-limit'", flags.spillLimit),
     partSize,
-    uploads,
+    uploads: parseUploads(flags.uploads),
+    congestion: oneOf("'--congestion'", flags.congestion ?? "bbr", CONGESTIONS),
     allowOther: flags.allowOther ?? false,
     readOnly: flags.readOnly ?? false,
     foreground: flags.foreground ?? false,
@@ -218,6 +218,11 @@ function oneOf<T extends string>(what: string, text: string, allowed: readonly T
   const found = allowed.find((each) => each === text);
   if (found !== undefined) return found;
   throw badValue(what, text, `it must be ${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`);
+}
+
+function parseUploads(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return parseCount("'--uploads'", text, { min: 1, max: UPLOADS_MAX });
 }
 
 /** @throws `Config` for a pattern that cannot be one. */

@@ -8,6 +8,7 @@ export interface MountFlags {
   readonly spillLimit?: string | undefined;
   readonly partSize?: string | undefined;
   readonly uploads?: string | undefined;
+  readonly congestion?: string | undefined;
   readonly provider?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;

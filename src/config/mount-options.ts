@@ -11,6 +11,7 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   "spill-limit": "spillLimit",
   "part-size": "partSize",
   uploads: "uploads",
+  congestion: "congestion",
   provider: "provider",
   endpoint: "endpoint",
   region: "region",

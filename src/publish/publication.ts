@@ -147,15 +147,14 @@ export class Publication {
     return sealSmall(save.content, only, bytes);
   }
 
-  /** All parts, the first one last. */
+  /** All parts. The first one, which goes last as long as the file may still change, begins as soon as a lane is free. */
   async sendAll(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {
     await save.content.useSpill();
     const [first, ...rest] = save.content.partNumbers();
     invariant(first !== undefined && rest.length > 0, "a multipart save has parts");
     await Promise.all(
-      rest.map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)),
+      [...rest, first].map((partNumber) => this.#transfer.ensure(slot, save, partNumber, signal)),
     );
-    await this.#transfer.ensure(slot, save, first, signal);
   }
 
   async #completeParts(slot: Slot, save: Save, signal: AbortSignal): Promise<void> {

@@ -39,8 +39,17 @@ export type Order =
   | { readonly id: number; readonly task: Task }
   | { readonly id: number; readonly task: "abort" };
 
-/** From the worker: a hash or an ETag, or what went wrong, or what is tried again, or a line for the log. */
+/** What the connections have carried since the worker began; see `Observed`. */
+export interface Carried {
+  readonly bytes: number;
+  readonly lost: number;
+  readonly tripMs: number | undefined;
+  readonly isLossTolerant: boolean;
+}
+
+/** From the worker: a hash or an ETag, or what went wrong, or what was carried, or what is tried again, or a line for the log. */
 export type Report =
+  | { readonly carried: Carried }
   | { readonly id: number; readonly value: string }
   | { readonly id: number; readonly code: Code; readonly message: string }
   /** undefined: a request for the key has ended. */

@@ -1,22 +1,16 @@
 // The main thread's side of the worker: who goes first, how many at once, and what to do should the worker die.
 
 import { Worker } from "node:worker_threads";
-import {
-  type Clock,
-  describe,
-  KodomountError,
-  type Log,
-  newAbort,
-  Semaphore,
-} from "../base/mod.ts";
+import { type Clock, describe, KodomountError, type Log, newAbort } from "../base/mod.ts";
 import { type Etag, type Key, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
 import type { StoreOptions, Troubles } from "../store/mod.ts";
+import { Lanes } from "./lanes.ts";
 import type { Order, PartTask, PutTask, Report, Task, WorkerOptions } from "./messages.ts";
 
 export interface SenderOptions {
   readonly store: StoreOptions;
-  /** Parts that are on their way at the same time: what a kill may cost. */
-  readonly lanes: number;
+  /** Parts that are on their way at the same time: what a kill may cost. undefined: as many as pay. */
+  readonly lanes: number | undefined;
   readonly log: Log;
   readonly clock: Clock;
   /** Told of what the thread tries again. */
@@ -40,7 +34,7 @@ interface Waiting {
 /** Bytes on their way. Reading, hashing and sending happen in one worker thread; this side keeps the order and the count. */
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #lanes: Semaphore;
+  readonly #lanes: Lanes;
   readonly #waiting = new Map<number, Waiting>();
   /** Started with the first task, and again after it has died. */
   #worker: Worker | undefined;
@@ -56,7 +50,7 @@ export class Sender {
 
   private constructor(options: SenderOptions) {
     this.#options = options;
-    this.#lanes = new Semaphore(options.lanes);
+    this.#lanes = new Lanes(options.lanes, options);
     this.#lastProgressAt = options.clock.now();
   }
 
@@ -142,6 +136,7 @@ export class Sender {
     try {
       const etag = toEtag(await this.#ask(task, signal));
       this.#bytesAcknowledged += task.size;
+      this.#lanes.acknowledged();
       this.#lastProgressAt = this.#options.clock.now();
       await record?.(etag);
       return { etag };
@@ -183,9 +178,9 @@ export class Sender {
   }
 
   #startWorker(): Worker {
-    const { store, lanes } = this.#options;
+    const { store } = this.#options;
     // A connection for each lane: none waits for another within the thread, where priorities count no more.
-    const workerData: WorkerOptions = { store: { ...store, connections: lanes } };
+    const workerData: WorkerOptions = { store: { ...store, connections: this.#lanes.max } };
     const worker = createWorker(workerData);
     worker.on("message", (report: Report) => this.#report(report));
     worker.on("error", (error) => this.#died(worker, error));
@@ -194,6 +189,7 @@ export class Sender {
   }
 
   #report(report: Report): void {
+    if ("carried" in report) return this.#lanes.carried(report.carried);
     if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
     if ("trouble" in report) return this.#note(report);
     const waiting = this.#waiting.get(report.id);

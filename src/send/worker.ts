@@ -14,7 +14,7 @@ import {
   systemClock,
 } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";
-import { type Body, createS3Store, withRetry } from "../store/mod.ts";
+import { type Body, createS3Store, Traffic, withRetry } from "../store/mod.ts";
 import { hashFile } from "./hash-file.ts";
 import type { HashTask, Order, Report, Task, WorkerOptions } from "./messages.ts";
 
@@ -42,10 +42,18 @@ const troubles = {
     if (troubled.delete(key)) report({ key, trouble: undefined });
   },
 };
-const store = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log, troubles });
+const traffic = new Traffic(clock);
+const store = withRetry(createS3Store(storeOptions, { clock, log, traffic }), {
+  clock,
+  log,
+  troubles,
+});
 /** Hashing blocks the thread slice by slice: more at once would only make each slower, and sending with them. */
 const hashing = new Semaphore(2);
 const running = new Map<number, AbortController>();
+/** Twice a second, while anything is under way: each look costs the kernel a walk over its table of connections. */
+const LOOK_MS = 500;
+let looking = false;
 
 port.on("message", (order: Order) => {
   if (order.task === "abort") return running.get(order.id)?.abort();
@@ -56,6 +64,7 @@ port.on("message", (order: Order) => {
 async function perform(id: number, task: Task): Promise<void> {
   const abort = new AbortController();
   running.set(id, abort);
+  look();
   try {
     report({ id, value: await valueOf(task, abort.signal) });
   } catch (error) {
@@ -64,6 +73,20 @@ async function perform(id: number, task: Task): Promise<void> {
   } finally {
     running.delete(id);
   }
+}
+
+/** Tells the other half what was carried, as long as something is under way. */
+function look(): void {
+  if (looking || running.size === 0) return;
+  looking = true;
+  background.run("the look at what was carried", async () => {
+    await clock.sleep(LOOK_MS);
+    const bytes = await traffic.acknowledged();
+    const { lost, tripMs, isLossTolerant } = traffic;
+    report({ carried: { bytes, lost, tripMs, isLossTolerant } });
+    looking = false;
+    look();
+  });
 }
 
 async function valueOf(task: Task, signal: AbortSignal): Promise<string> {

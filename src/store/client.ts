@@ -4,15 +4,19 @@ import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { Background, type Clock, type Log } from "../base/mod.ts";
 import { HttpHandler, type Reply, type SendOptions, type SignedRequest } from "./http-handler.ts";
 import type { StoreCredentials, StoreOptions } from "./object-store.ts";
+import { Traffic } from "./traffic.ts";
 
 export interface StoreDeps {
   readonly clock: Clock;
   readonly log: Log;
+  /** Is told what the connections carry; undefined: nobody asks. */
+  readonly traffic?: Traffic;
 }
 
 export function createClient(options: StoreOptions, deps: StoreDeps): S3Client {
   silenceNodeWarning();
-  const { endpoint, region, provider, credentials, connections } = options;
+  const { endpoint, region, provider, credentials, connections, congestion = "system" } = options;
+  const { clock, traffic = new Traffic(clock) } = deps;
   const background = new Background(deps.log);
   return new S3Client({
     endpoint,
@@ -33,7 +37,7 @@ export function createClient(options: StoreOptions, deps: StoreDeps): S3Client {
     disableMultiregionAccessPoints: true,
     disableS3ExpressSessionAuth: true,
     ...credentialsOf(credentials),
-    ...transport(new HttpHandler({ clock: deps.clock, background }, connections)),
+    ...transport(new HttpHandler({ clock, background, connections, congestion, traffic })),
   });
 }
 

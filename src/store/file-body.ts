@@ -5,11 +5,10 @@ import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import type { ClientRequest } from "node:http";
 import { errnoOf, KodomountError } from "../base/mod.ts";
+import { Pieces } from "./pieces.ts";
 
-/** Pieces of 512 KiB cost least CPU, also over TLS; smaller ones cost calls, larger ones cache. */
-const PIECE_SIZE = 512 * 1024;
-/** Two pieces for each of 64 requests. */
-const POOL_MAX = 128;
+/** Of all requests of this thread. */
+const pieces = new Pieces();
 
 /** The first `byteLength` bytes of a file. A plain object: the SDK passes it through untouched and never hashes it. */
 export class FileBody {
@@ -56,12 +55,25 @@ async function writeFile(
   from: { file: FileHandle; body: FileBody },
   sending: Sending,
 ): Promise<void> {
-  const { file, body } = from;
-  const buffers: [Buffer, Buffer] = [takeBuffer(), takeBuffer()];
+  const two = pieces.takeTwo();
+  try {
+    await writePieces(request, from, { sending, two });
+    pieces.give(...two);
+  } catch (error) {
+    pieces.lose(two.length);
+    throw error;
+  }
+}
+
+async function writePieces(
+  request: ClientRequest,
+  { file, body }: { file: FileHandle; body: FileBody },
+  { sending, two }: { sending: Sending; two: readonly [Buffer, Buffer] },
+): Promise<void> {
   let written: Promise<void> = Promise.resolve();
   for (let at = 0, turn = 0; at < body.byteLength; turn ^= 1) {
-    const buffer = turn === 0 ? buffers[0] : buffers[1];
-    const wanted = Math.min(PIECE_SIZE, body.byteLength - at);
+    const buffer = turn === 0 ? two[0] : two[1];
+    const wanted = Math.min(buffer.length, body.byteLength - at);
     // Most often from the page cache, and on a thread that has nothing else to do: handing each piece over to a thread of
     // the pool and back costs more than reading it.
     const bytesRead = readSync(file.fd, buffer, 0, wanted, at);
@@ -76,8 +88,6 @@ async function writeFile(
   }
   await written;
   if (!sending.unwanted || sending.handedOver) request.end();
-  // Only now: after a failure the connection might still be sending from them.
-  for (const buffer of buffers) giveBuffer(buffer);
 }
 
 function write(request: ClientRequest, bytes: Uint8Array): Promise<void> {
@@ -102,15 +112,4 @@ function shorter(body: FileBody): KodomountError {
     "Corrupt",
     `The file ${body.file} is shorter than the ${body.byteLength} bytes that were to be sent`,
   );
-}
-
-/** Fresh buffers cost more CPU than the copy into them: page faults. */
-const pool: Buffer[] = [];
-
-function takeBuffer(): Buffer {
-  return pool.pop() ?? Buffer.allocUnsafeSlow(PIECE_SIZE);
-}
-
-function giveBuffer(buffer: Buffer): void {
-  if (pool.length < POOL_MAX) pool.push(buffer);
 }

@@ -5,10 +5,12 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { Readable } from "node:stream";
-import { type Background, type Clock, KodomountError, toError } from "../base/mod.ts";
-import { type Sending, writeBody } from "./file-body.ts";
-import { NO_PROGRESS_MS, ProgressWatch } from "./progress-watch.ts";
-import { SendQueues } from "./send-queue.ts";
+import { type Background, type Clock, errnoOf, KodomountError, toError } from "../base/mod.ts";
+import { type Congestion, chooseCongestion } from "./congestion.ts";
+import { FileBody, type Sending, writeBody } from "./file-body.ts";
+import { ProgressWatch } from "./progress-watch.ts";
+import { ReplyTimes } from "./reply-times.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Below the usual minute of servers: a connection that the server is about to close is not used again. */
 const IDLE_MS = 30_000;
@@ -39,25 +41,30 @@ export interface SendOptions {
   readonly replyMs?: number | undefined;
 }
 
-interface Deps {
+export interface HandlerOptions {
   readonly clock: Clock;
   readonly background: Background;
-  readonly queues: SendQueues;
+  /** At most, kept between requests. */
+  readonly connections: number;
+  readonly congestion: Congestion;
+  /** Is told of every connection. */
+  readonly traffic: Traffic;
 }
 
 export class HttpHandler {
-  readonly #deps: Deps;
+  readonly #options: HandlerOptions;
+  /** Of requests whose body is a file. */
+  readonly #replies = new ReplyTimes();
   readonly #http: http.Agent;
   readonly #https: https.Agent;
   readonly #running = new Set<Exchange>();
   #closed = false;
 
-  /** @param connections at most, kept between requests. */
-  constructor(deps: { clock: Clock; background: Background }, connections: number) {
-    this.#deps = { ...deps, queues: new SendQueues(deps.clock) };
+  constructor(given: HandlerOptions) {
+    this.#options = given;
     const options = {
       keepAlive: true,
-      maxSockets: connections,
+      maxSockets: given.connections,
       scheduling: "lifo" as const,
       timeout: IDLE_MS,
       autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS,
@@ -69,7 +76,11 @@ export class HttpHandler {
   /** Resolves with the head of the reply; its body is read by the caller, under the same limit on progress. */
   async send(request: SignedRequest, options: SendOptions = {}): Promise<Reply> {
     if (this.#closed || options.signal?.aborted) throw interrupted();
-    const exchange = new Exchange(this.#open(request), this.#deps, options);
+    const exchange = new Exchange(this.#open(request), {
+      ...this.#options,
+      ...options,
+      replies: request.body instanceof FileBody ? this.#replies : undefined,
+    });
     this.#running.add(exchange);
     exchange.onEnd(() => this.#running.delete(exchange));
     try {
@@ -77,6 +88,7 @@ export class HttpHandler {
     } catch (error) {
       // What has broken one connection has most likely broken those that are idle, and each would cost its own time limit.
       if (!options.signal?.aborted) this.#dropIdle();
+      if (request.body instanceof FileBody && isReset(error)) this.#options.traffic.lose();
       throw error;
     }
   }
@@ -99,7 +111,12 @@ export class HttpHandler {
       headers: request.headers,
       agent: secure ? this.#https : this.#http,
     };
-    return secure ? https.request(options) : http.request(options);
+    const sent = secure ? https.request(options) : http.request(options);
+    const { traffic, congestion } = this.#options;
+    sent.once("socket", (socket) =>
+      traffic.add(socket, (tripMs) => chooseCongestion(socket, congestion, tripMs)),
+    );
+    return sent;
   }
 
   #dropIdle(): void {
@@ -118,12 +135,15 @@ class Exchange {
   #reject: (error: Error) => void = () => {};
   readonly #endTasks: (() => void)[] = [];
 
-  constructor(request: ClientRequest, deps: Deps, options: SendOptions) {
+  constructor(
+    request: ClientRequest,
+    options: HandlerOptions & SendOptions & { readonly replies: ReplyTimes | undefined },
+  ) {
     this.#request = request;
-    const { signal, replyMs = NO_PROGRESS_MS } = options;
+    const { signal, traffic } = options;
     const watch = new ProgressWatch(request, {
-      ...deps,
-      replyMs,
+      ...options,
+      queues: traffic.queues,
       onStuck: (error) => this.fail(error),
     });
     const onAbort = (): void => this.fail(interrupted());
@@ -221,6 +241,11 @@ function flat(headers: IncomingMessage["headers"]): Record<string, string> {
       Array.isArray(value) ? value.join(", ") : (value ?? ""),
     ]),
   );
+}
+
+/** The connection was there, and was ended by the peer or by somebody on the way. */
+function isReset(error: unknown): boolean {
+  return /^(ECONNRESET|EPIPE)$/.test(errnoOf(error) ?? "");
 }
 
 function interrupted(): KodomountError {

@@ -2,6 +2,7 @@
 // add retries, logging and faults. `test/contract` runs one suite over all of them, in the order of this file.
 
 import type { Etag, Key, PartNumber, ProviderProfile, Sha256, UploadId } from "../model/mod.ts";
+import type { Congestion } from "./congestion.ts";
 
 /**
  * The contract.
@@ -20,7 +21,8 @@ import type { Etag, Key, PartNumber, ProviderProfile, Sha256, UploadId } from ".
  *
  * Aborting `signal` rejects with `Interrupted` at once, and the connection is given up.
  *
- * Deadlines: 5 s to connect, 10 s without progress of bytes in either direction; a request that moves has no other.
+ * Deadlines: 5 s to connect, 10 s without progress of bytes in either direction; a request that moves has no other, but
+ * one whose file the store's kernel has acknowledged is answered within 3 s, or four times what it took lately.
  * `copy`, `copyPart` and `complete`, where the store works by itself, may take 60 s until they answer.
  *
  * After `close()` everything rejects with `Interrupted`.
@@ -179,6 +181,8 @@ export interface StoreOptions {
   readonly credentials: StoreCredentials;
   /** Connections at most. */
   readonly connections: number;
+  /** The system's when absent. */
+  readonly congestion?: Congestion;
 }
 
 /** Where keys come from: fixed ones (environment, KODO_ACCESS_KEY), or an AWS profile that the SDK resolves and renews. */

@@ -6,11 +6,14 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/mod.ts";
 
 /** The kernel walks its whole table for a reading, some milliseconds: requests that look at the same time share one. */
-const FRESH_MS = 500;
+const FRESH_MS = 300;
+
+/** Bytes by connection, as `portsOf` names it. */
+type Queues = ReadonlyMap<string, number>;
 
 interface Reading {
   readonly at: number;
-  readonly table: Promise<string>;
+  readonly queues: Promise<Queues>;
 }
 
 export class SendQueues {
@@ -25,31 +28,37 @@ export class SendQueues {
   async of(socket: Socket): Promise<number | undefined> {
     const { localPort, remotePort, remoteFamily } = socket;
     if (localPort === undefined || remotePort === undefined) return undefined;
-    const table = await this.#read(remoteFamily === "IPv6" ? "tcp6" : "tcp");
-    return parseSendQueue(table, { localPort, remotePort });
+    const queues = await this.#read(remoteFamily === "IPv6" ? "tcp6" : "tcp");
+    return queues.get(portsOf(localPort, remotePort));
   }
 
-  #read(name: string): Promise<string> {
+  #read(name: string): Promise<Queues> {
     const now = this.#clock.monotonic();
     const last = this.#readings.get(name);
-    if (last !== undefined && now - last.at < FRESH_MS) return last.table;
+    if (last !== undefined && now - last.at < FRESH_MS) return last.queues;
     // Without /proc only Node's own counters are left, which are enough on any link but a very slow one.
-    const table = readFile(`/proc/self/net/${name}`, "latin1").catch(() => "");
-    this.#readings.set(name, { at: now, table });
-    return table;
+    const queues = readFile(`/proc/self/net/${name}`, "latin1").then(parseSendQueues, () => NONE);
+    this.#readings.set(name, { at: now, queues });
+    return queues;
   }
 }
 
-/** The `tx_queue` of a connection in a table like /proc/net/tcp. */
-export function parseSendQueue(
-  table: string,
-  ports: { localPort: number; remotePort: number },
-): number | undefined {
-  const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
-  const line = new RegExp(
-    `^ *\\d+: [0-9A-F]+:${hex(ports.localPort)} [0-9A-F]+:${hex(ports.remotePort)} [0-9A-F]{2} ([0-9A-F]{8}):`,
-    "m",
-  );
-  const found = line.exec(table)?.[1];
-  return found === undefined ? undefined : Number.parseInt(found, 16);
+const NONE: Queues = new Map();
+const LINE = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/gm;
+
+/** The `tx_queue` of each connection in a table like /proc/net/tcp. */
+export function parseSendQueues(table: string): Queues {
+  const queues = new Map<string, number>();
+  for (const [, local = "", remote = "", queue = ""] of table.matchAll(LINE))
+    queues.set(portsOf(hex(local), hex(remote)), hex(queue));
+  return queues;
+}
+
+/** How `parseSendQueues` names a connection. */
+export function portsOf(localPort: number, remotePort: number): string {
+  return `${localPort}:${remotePort}`;
+}
+
+function hex(digits: string): number {
+  return Number.parseInt(digits, 16);
 }

@@ -1,6 +1,6 @@
 // Repeats what failed for a reason that passes: without end, or until a deadline. An outage of any length is waited out.
 
-import { type Clock, describe, jitter, KodomountError, type Log } from "../base/mod.ts";
+import { type Clock, codeOf, describe, jitter, KodomountError, type Log } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Troubles } from "./troubles.ts";
@@ -19,6 +19,11 @@ export interface RetryOptions {
 const PAUSE_MIN_MS = 100;
 /** Short enough to notice soon that an outage is over. */
 const PAUSE_MAX_MS = 4000;
+/**
+ * A connection that was lost after so long is no sign of an overload, and where all are lost every 20 s a pause costs its
+ * share of them: the next attempt begins soon.
+ */
+const LONG_ATTEMPT_MS = 4000;
 /** A failure that lasts is logged after this long, and then each time it has lasted twice as long. */
 const LOG_AFTER_MS = 10_000;
 
@@ -57,7 +62,8 @@ export function withRetry(
 }
 
 /**
- * Runs `task` until it succeeds or fails for good, with a pause of random length, growing to 4 s, between attempts.
+ * Runs `task` until it succeeds or fails for good, with a pause of random length between attempts, which grows to 4 s while
+ * they fail quickly or the store is overloaded.
  * @throws its last error; `Interrupted` when `signal` aborts during a pause.
  */
 export async function retrying<T>(
@@ -68,14 +74,19 @@ export async function retrying<T>(
   const { clock, log, deadlineMs = Number.POSITIVE_INFINITY, random = jitter } = options;
   const start = clock.monotonic();
   let logAt = LOG_AFTER_MS;
+  let quick = 0;
   for (let attempt = 0; ; attempt += 1) {
+    const begun = clock.monotonic();
     try {
       return await task();
     } catch (error) {
       if (signal?.aborted || !mayPass(error, attempt)) throw error;
       options.onFailure?.(error);
-      const elapsed = clock.monotonic() - start;
-      const pause = random() * Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(attempt, 10));
+      const now = clock.monotonic();
+      const elapsed = now - start;
+      if (now - begun >= LONG_ATTEMPT_MS && codeOf(error) !== "Unavailable") quick = 0;
+      const pause = random() * Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(quick, 10));
+      quick += 1;
       if (elapsed + pause > deadlineMs) throw error;
       if (elapsed >= logAt) {
         const seconds = Math.round(elapsed / 1000);

@@ -88,7 +88,8 @@ describe.skipIf(why !== undefined)("salvage", () => {
     await saveAndKill();
     const catalog = join(mount.stateDir, "catalog");
     for (const name of await readdir(catalog))
-      if (name.startsWith("MANIFEST")) await writeFile(join(catalog, name), "not what LevelDB wrote");
+      if (name.startsWith("MANIFEST"))
+        await writeFile(join(catalog, name), "not what LevelDB wrote");
     const refused = await mount.command(mount.mountArgs());
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain("kodomount salvage");

@@ -62,7 +62,7 @@ describe("a save of one part or less", () => {
 });
 
 describe("a save of several parts", () => {
-  test("S2.1 close returns when it is complete in the bucket; each part was sent once, part 1 last", async () => {
+  test("S2.1 close returns when it is complete in the bucket; each part was sent once", async () => {
     const { files } = await begin();
     const content = randomContent(5 * MIB + 123);
     await files.save("big", content);
@@ -72,7 +72,6 @@ describe("a save of several parts", () => {
       .filter(({ kind }) => kind === "UploadPart")
       .map(({ partNumber }) => partNumber);
     expect([...parts].sort((a = 0, b = 0) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(parts.at(-1)).toBe(1);
   });
 
   test("parts go out while the file is being written", async () => {

@@ -123,6 +123,25 @@ describe("Semaphore.acquire()", () => {
     await semaphore.acquire();
   });
 
+  test("more permits let in who waits; fewer are held back until those that are held are given", async () => {
+    const semaphore = new Semaphore(1);
+    const permits = [await semaphore.acquire()];
+    const waiting = [semaphore.acquire(), semaphore.acquire()];
+    semaphore.resize(3);
+    permits.push(...(await Promise.all(waiting)));
+    expect(semaphore.held).toBe(3);
+    semaphore.resize(1);
+    const late = semaphore.acquire();
+    permits[0]?.[Symbol.dispose]();
+    permits[1]?.[Symbol.dispose]();
+    await turn();
+    expect([semaphore.held, semaphore.waiting]).toEqual([1, 1]);
+    permits[2]?.[Symbol.dispose]();
+    await late;
+    expect([semaphore.held, semaphore.waiting]).toEqual([1, 0]);
+    expect(() => semaphore.resize(0)).toThrow(KodomountError);
+  });
+
   test.each([0, -1, 1.5, Number.NaN])("cannot be made with %s permits", (permits) => {
     expect(() => new Semaphore(permits)).toThrow(KodomountError);
   });

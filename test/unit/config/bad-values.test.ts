@@ -76,11 +76,15 @@ describe("loadMountConfig", () => {
     ],
     [
       { flags: { ...KODO, uploads: "0" } },
-      "Cannot use '--uploads' \"0\": it must be a whole number from 1 to 128",
+      "Cannot use '--uploads' \"0\": it must be a whole number from 1 to 256",
     ],
     [
       { flags: { ...KODO, uploads: "many" } },
-      "Cannot use '--uploads' \"many\": it must be a whole number from 1 to 128",
+      "Cannot use '--uploads' \"many\": it must be a whole number from 1 to 256",
+    ],
+    [
+      { flags: { ...KODO, congestion: "cubic" } },
+      "Cannot use '--congestion' \"cubic\": it must be bbr or system",
     ],
     [
       { flags: { ...KODO, provider: "oss" } },

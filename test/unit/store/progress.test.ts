@@ -1,5 +1,6 @@
 // Time limits: what does not move is given up, what moves is waited for. The clock is the test's, the bytes are real.
 
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -61,6 +62,32 @@ test("a server that takes a request and does not answer: TimedOut after 10 s, no
   expect(outcome()).toBe("waiting");
   await clock.advance(4000);
   await expect.poll(outcome).toBe("TimedOut");
+});
+
+test("an answer to a file is late 3 s after the store has all of it, and then twice that", async () => {
+  await using temp = await tempDir();
+  const { server } = await silentServer();
+  await using _ = server;
+  const clock = new ManualClock();
+  const store = server.store({ clock });
+  const body = await fileOf(temp.path, MIB);
+  const waits: number[] = [];
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    const outcome = outcomeOf(sendPart(store, body));
+    await expect.poll(() => server.requests.length).toBe(attempt);
+    const request = server.requests[attempt - 1];
+    await once(request?.resume() ?? process, "end");
+    const start = clock.monotonic();
+    while (outcome() === "waiting") await clock.advance(1000);
+    expect(outcome()).toBe("TimedOut");
+    waits.push(clock.monotonic() - start);
+  }
+  // It is looked at once a second, and the first look is the one that sees the last bytes move.
+  expect(waits[0]).toBeGreaterThanOrEqual(3000);
+  expect(waits[0]).toBeLessThanOrEqual(6000);
+  expect(waits[1]).toBeGreaterThanOrEqual(6000);
+  expect(waits[1]).toBeLessThanOrEqual(9000);
+  expect(waits[2]).toBeGreaterThanOrEqual(12_000);
 });
 
 test("a server that works on complete() has a minute", async () => {

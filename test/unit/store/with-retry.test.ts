@@ -39,6 +39,21 @@ describe("retrying()", () => {
     expect(clock.sleeps).toHaveLength(500);
   });
 
+  test("begins again soon after a connection that went on for long, not after an overload", async () => {
+    const pausesAfter = async (code: Code): Promise<number[]> => {
+      const clock = hastyClock();
+      const { task } = failing(6, code);
+      const slow = async (): Promise<string> => {
+        clock.skip(20_000);
+        return task();
+      };
+      await retrying(slow, { clock, log: silentLog, random: () => 1 });
+      return clock.sleeps;
+    };
+    expect(await pausesAfter("Unreachable")).toEqual([100, 100, 100, 100, 100, 100]);
+    expect(await pausesAfter("Unavailable")).toEqual([100, 200, 400, 800, 1600, 3200]);
+  });
+
   test("spreads the pauses by chance of its own", async () => {
     const clock = hastyClock();
     const { task } = failing(50, "TimedOut");
