@@ -19,7 +19,6 @@ import {
   createS3Store,
   type ObjectStore,
   probePayloadHash,
-  type StoreOptions,
   Troubles,
   withRetry,
 } from "../store/mod.ts";
@@ -27,6 +26,7 @@ import { explainAccess } from "./access.ts";
 import { keepPlan } from "./kept-plan.ts";
 import { Movement } from "./movement.ts";
 import { foundSave, Running } from "./running.ts";
+import { toStoreOptions } from "./store-options.ts";
 import { Undo } from "./undo.ts";
 import { readVersion } from "./version.ts";
 
@@ -34,8 +34,6 @@ import { readVersion } from "./version.ts";
 const ACCESS_DEADLINE_MS = 5000;
 /** A program waits for a listing that long, not for ever. */
 const INTERACTIVE_DEADLINE_MS = 30_000;
-/** For everything but uploads, which have their own. */
-const CONNECTIONS = 16;
 /** What others put into the bucket is seen after that. */
 const LISTING_TTL_MS = 2000;
 
@@ -217,20 +215,6 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
 
 /** Who owns what says nothing about its owner. */
 const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-
-function toStoreOptions(config: MountConfig): StoreOptions {
-  const { endpoint, region, bucket, prefix, provider, credentials, congestion } = config;
-  return {
-    endpoint,
-    region,
-    bucket,
-    prefix,
-    provider: PROVIDERS[provider],
-    credentials,
-    connections: CONNECTIONS,
-    congestion,
-  };
-}
 
 /** Whether the bucket can be used, and whether the store notices a body that changed on its way. */
 async function lookAtStore(

@@ -10,7 +10,8 @@ import type { Trouble } from "../store/mod.ts";
 export interface Look {
   /** Grows with everything that the store has taken: bytes, and changes of objects. */
   readonly moved: number;
-  readonly bytesAcknowledged: number;
+  /** Bytes that have reached the store's side; they are movement as long as its answers are no failures. */
+  readonly bytesCarried: number;
   /** Parts under way. */
   readonly inFlight: number;
   readonly trouble: Trouble | undefined;
@@ -20,6 +21,7 @@ export interface Look {
 
 export interface Standstill {
   readonly moved: number;
+  readonly bytesCarried: number;
   /** When something has moved last, or was first waited for, milliseconds of the monotonic clock. */
   readonly since: number;
   /** How long it had lasted when it was last told, milliseconds; 0: not told. */
@@ -28,7 +30,7 @@ export interface Standstill {
 
 const TELL_AFTER_MS = 10_000;
 const LOOK_MS = 1000;
-/** Long enough for a part to be acknowledged now and then, short enough to tell of now. */
+/** Long enough to be steady, short enough to tell of now. */
 const GOODPUT_MS = 20_000;
 
 /** The state after one look, and the line for the log, if there is something to tell. `now`: of the monotonic clock. */
@@ -38,8 +40,10 @@ export function judgeMovement(
   now: number,
 ): { state: Standstill; line?: { level: "info" | "warn"; text: string } } {
   const lasted = now - before.since;
-  const moving = { moved: look.moved, since: now, toldMs: 0 };
-  if (look.moved !== before.moved) {
+  const { moved, bytesCarried } = look;
+  const moving = { moved, bytesCarried, since: now, toldMs: 0 };
+  const isCarried = look.trouble === undefined && bytesCarried !== before.bytesCarried;
+  if (moved !== before.moved || isCarried) {
     if (before.toldMs === 0) return { state: moving };
     const text = `Something moves again, after ${formatDuration(lasted)}`;
     return { state: moving, line: { level: "info", text } };
@@ -47,12 +51,12 @@ export function judgeMovement(
   if (lasted < Math.max(TELL_AFTER_MS, before.toldMs * 2)) {
     const isIdle =
       before.toldMs === 0 && look.inFlight === 0 && !look.pending().some(waitsForStore);
-    return { state: isIdle ? moving : before };
+    return { state: isIdle ? moving : { ...before, bytesCarried } };
   }
   const waiting = look.pending().filter(waitsForStore);
   if (waiting.length === 0 && look.inFlight === 0) return { state: moving };
   const line = { level: "warn", text: describeStandstill(look, waiting, lasted) } as const;
-  return { state: { ...before, toldMs: lasted }, line };
+  return { state: { ...before, bytesCarried, toldMs: lasted }, line };
 }
 
 function waitsForStore({ promised, state, waitsFor }: PendingStatus): boolean {
@@ -83,13 +87,13 @@ export class Movement {
     this.#log = options.log;
     this.#look = options.look;
     const now = this.#clock.monotonic();
-    const { moved, bytesAcknowledged } = this.#look();
-    this.#standstill = { moved, since: now, toldMs: 0 };
-    this.#samples = [{ at: now, bytes: bytesAcknowledged }];
+    const { moved, bytesCarried } = this.#look();
+    this.#standstill = { moved, bytesCarried, since: now, toldMs: 0 };
+    this.#samples = [{ at: now, bytes: bytesCarried }];
     this.#next();
   }
 
-  /** Bytes a second that the store has acknowledged lately. */
+  /** Bytes a second that have reached the store's side lately. */
   get goodput(): number {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
@@ -108,7 +112,7 @@ export class Movement {
   #tick(): void {
     const now = this.#clock.monotonic();
     const look = this.#look();
-    this.#samples.push({ at: now, bytes: look.bytesAcknowledged });
+    this.#samples.push({ at: now, bytes: look.bytesCarried });
     this.#samples = this.#samples.filter(({ at }) => at >= now - GOODPUT_MS);
     const { state, line } = judgeMovement(this.#standstill, look, now);
     this.#standstill = state;

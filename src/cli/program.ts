@@ -4,6 +4,7 @@ import path from "node:path";
 import { Command, CommanderError } from "commander";
 import type { Surroundings } from "../config/mod.ts";
 import type { Context } from "./context.ts";
+import { doctorCommand } from "./doctor.ts";
 import { emulatorCommand } from "./emulator.ts";
 import { mountCommand } from "./mount.ts";
 import { Registry, registryDirectory } from "./registry.ts";
@@ -61,6 +62,7 @@ function createProgram(context: Context): Command {
     statusCommand(context),
     uploadsCommand(context),
     waitCommand(context),
+    doctorCommand(context),
     salvageCommand(context),
     emulatorCommand(context),
   ])

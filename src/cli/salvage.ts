@@ -5,9 +5,8 @@ import path from "node:path";
 import { Command } from "commander";
 import { errnoOf, KodomountError, toError } from "../base/mod.ts";
 import { formatSize } from "../config/mod.ts";
-import { type SalvagedFile, type SalvageReport, salvage } from "../salvage/mod.ts";
+import type { SalvagedFile, SalvageReport } from "../salvage/mod.ts";
 import type { Context } from "./context.ts";
-import { whoUses } from "./in-use.ts";
 import { EXIT_FAILED } from "./terminal.ts";
 import { printable } from "./text-width.ts";
 
@@ -33,6 +32,7 @@ export function salvageCommand(context: Context): Command {
       const target = path.resolve(around.cwd, targetDir);
       await assertUnused(state);
       await prepareTarget(state, target);
+      const { salvage } = await import("../salvage/mod.ts");
       const report = await salvage(state, target);
       // A mount that began meanwhile may have changed what was read.
       await assertUnused(state);
@@ -54,6 +54,8 @@ async function existing(dir: string): Promise<string> {
 }
 
 async function assertUnused(state: string): Promise<void> {
+  // With the catalog's database: no other command is to wait for that to load.
+  const { whoUses } = await import("./in-use.ts");
   const who = await whoUses(state);
   if (who !== undefined)
     throw new KodomountError(

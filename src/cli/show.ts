@@ -58,14 +58,23 @@ function progress({ state, size, partsAcknowledged, partsTotal }: PendingStatus)
 
 /** What it waits for, since when, and what went wrong. */
 export function sayWaiting(pending: PendingStatus, now: number): string {
-  const { since, error, state, waitsFor } = pending;
-  const words = [WAITS[waitsFor]];
-  if (state === "refused") words[0] = "has failed, and its next write or close says so";
-  if (state === "interrupted") words[0] = INTERRUPTED;
-  if (state === "parked") words[0] = pending.why === "Conflict" ? CONFLICT : PARKED;
-  if (since !== undefined) words.push(`for ${formatDuration(now - since)}`);
+  const { since, error } = pending;
+  const long = since === undefined ? undefined : formatDuration(now - since);
+  const words = [sayWhat(pending, long)];
   if (error !== undefined) words.push(`(${printable(error)})`);
   return words.join(" ");
+}
+
+function sayWhat({ state, why, waitsFor }: PendingStatus, long: string | undefined): string {
+  if (state === "refused") return "has failed, and its next write or close says so";
+  const ago = long === undefined ? "" : ` ${long} ago`;
+  if (state === "interrupted")
+    return `its writer died${ago}: save it again, or 'kodomount uploads publish' or 'drop'`;
+  if (state === "parked" && why === "Conflict")
+    return `closed${ago}, and another client has written it since: 'kodomount uploads resolve --keep mine' or 'theirs'`;
+  if (state === "parked")
+    return `closed${ago}, and the store refuses it: mend that, then 'kodomount uploads retry'`;
+  return long === undefined ? WAITS[waitsFor] : `${WAITS[waitsFor]} for ${long}`;
 }
 
 const WAITS: Readonly<Record<PendingStatus["waitsFor"], string>> = {
@@ -78,12 +87,6 @@ const WAITS: Readonly<Record<PendingStatus["waitsFor"], string>> = {
   store: "waits for the store",
   operator: "is kept",
 };
-const INTERRUPTED =
-  "is kept since its writer died: save it again, or 'kodomount uploads publish' or 'drop'";
-const CONFLICT =
-  "is kept since another client has written it: 'kodomount uploads resolve --keep mine' or 'theirs'";
-const PARKED = "is kept since the store refused it: mend that, then 'kodomount uploads retry'";
-
 /** A table of saves, each with the id that the orders of `uploads` take. */
 export function showUploads(uploads: readonly UploadStatus[], now: number): string {
   return uploads.map((each) => `${each.save}  ${showPending(each, now)}\n`).join("");

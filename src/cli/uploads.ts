@@ -37,9 +37,9 @@ export function uploadsCommand(context: Context): Command {
         dir: mount.entry.dir,
       }));
       if (json === true) return terminal.out(`${JSON.stringify(uploads)}\n`);
-      terminal.out(
-        uploads.length === 0 ? "Nothing is pending\n" : showUploads(uploads, systemClock.now()),
-      );
+      // Of a mount that does not answer nobody knows.
+      if (uploads.length === 0 && context.exitCode === 0) terminal.out("Nothing is pending\n");
+      terminal.out(showUploads(uploads, systemClock.now()));
     });
   for (const order of ORDERS)
     command.addCommand(

@@ -16,5 +16,11 @@ export {
 } from "./mount-config.ts";
 export type { MountFlags } from "./mount-flags.ts";
 export { formatDuration, formatSize, parseCount } from "./quantity.ts";
-export { formatSource, type Source } from "./source.ts";
-export { defaultSpillLimit, prepareStateDir, type StateDirIo } from "./state-dir.ts";
+export { formatSource, parseSource, type Source } from "./source.ts";
+export {
+  defaultSpillLimit,
+  FREE_MIN,
+  lookAtDisk,
+  prepareStateDir,
+  type StateDirIo,
+} from "./state-dir.ts";

@@ -39,7 +39,7 @@ const VOLATILE: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Below this not even the catalog can do its work, which alone can free what the spill holds. */
-const FREE_MIN = 16 * 1024 ** 2;
+export const FREE_MIN: number = 16 * 1024 ** 2;
 /** The rest is for everybody else on the disk. */
 const SPILL_SHARE = 0.8;
 
@@ -58,25 +58,38 @@ export async function prepareStateDir(
       `it and the mount point ${dir} must not be inside each other; choose another by '--state-dir'`,
     );
   await make(stateDir);
-  const { type, bsize, bavail } = await io.statfs(stateDir);
-  const remote = REMOTE.get(type >>> 0);
+  const { remote, lost, free } = await lookAtDisk(stateDir, io);
   if (remote !== undefined)
     throw bad(
       stateDir,
       `it is on ${remote}, which can go away or lie about syncs; choose a local disk by '--state-dir'`,
     );
-  const lost = VOLATILE.get(type >>> 0);
   if (closeMode === "local" && lost !== undefined)
     throw bad(
       stateDir,
       `it is on ${lost}, which is lost with the machine, and '--close=local' promises that what was closed is not; choose a disk by '--state-dir'`,
     );
-  if (bavail * bsize < FREE_MIN)
+  if (free < FREE_MIN)
     throw bad(
       stateDir,
-      `its disk is full (${formatSize(bavail * bsize)} free); make room, at least ${formatSize(FREE_MIN)}`,
+      `its disk is full (${formatSize(free)} free); make room, at least ${formatSize(FREE_MIN)}`,
     );
   await tryWriting(stateDir);
+}
+
+export interface Disk {
+  /** Bytes that an ordinary user may still write. */
+  readonly free: number;
+  /** What it is, when it may go away with a network or another process. */
+  readonly remote: string | undefined;
+  /** What it is, when it is gone with the machine. */
+  readonly lost: string | undefined;
+}
+
+/** The filesystem that a directory is on. */
+export async function lookAtDisk(dir: string, io: StateDirIo = { statfs }): Promise<Disk> {
+  const { type, bsize, bavail } = await io.statfs(dir);
+  return { free: bavail * bsize, remote: REMOTE.get(type >>> 0), lost: VOLATILE.get(type >>> 0) };
 }
 
 /** The spill's bound when none is given: most of what is free, or in use by the spill already. */

@@ -25,7 +25,7 @@ export interface MountStatus {
   readonly inFlight: number;
   /** Since the start. */
   readonly bytesAcknowledged: number;
-  /** Bytes a second that the store has acknowledged lately. */
+  /** Bytes a second that have reached the store's side lately. */
   readonly goodput: number;
   /** What has not worked for the longest time and is tried again; undefined: all goes well. */
   readonly trouble?: { readonly since: number; readonly error: string } | undefined;

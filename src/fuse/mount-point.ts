@@ -8,7 +8,7 @@ import { type Outcome, runCommand } from "./command.ts";
 import { findMountAt, type MountedAt } from "./mountinfo.ts";
 
 /** How our mounts are called in /proc/mounts. */
-const MOUNT_TYPE = "fuse.kodomount";
+export const MOUNT_TYPE = "fuse.kodomount";
 const LOOK_MS = 5000;
 const UNMOUNT_MS = 30_000;
 

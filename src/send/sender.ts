@@ -41,6 +41,9 @@ export class Sender {
   #nextId = 1;
   #inFlight = 0;
   #bytesAcknowledged = 0;
+  /** By the connections of threads that died, and of the one that runs, as it said last. */
+  #carriedBefore = 0;
+  #carried = 0;
   #lastProgressAt: number;
   #stopped = false;
   /** What the thread has said that it tries again. */
@@ -90,10 +93,18 @@ export class Sender {
   }
 
   /** For status: how much is under way, and when the store has acknowledged something last. */
-  progress(): { inFlight: number; bytesAcknowledged: number; lastProgressAt: number } {
+  progress(): {
+    inFlight: number;
+    /** Of parts and objects that the store has taken. */
+    bytesAcknowledged: number;
+    /** That have reached the store's side, whatever came of them. */
+    bytesCarried: number;
+    lastProgressAt: number;
+  } {
     return {
       inFlight: this.#inFlight,
       bytesAcknowledged: this.#bytesAcknowledged,
+      bytesCarried: Math.max(this.#bytesAcknowledged, this.#carriedBefore + this.#carried),
       lastProgressAt: this.#lastProgressAt,
     };
   }
@@ -189,7 +200,10 @@ export class Sender {
   }
 
   #report(report: Report): void {
-    if ("carried" in report) return this.#lanes.carried(report.carried);
+    if ("carried" in report) {
+      this.#carried = report.carried.bytes;
+      return this.#lanes.carried(report.carried);
+    }
     if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
     if ("trouble" in report) return this.#note(report);
     const waiting = this.#waiting.get(report.id);
@@ -210,6 +224,8 @@ export class Sender {
   #died(worker: Worker, error: Error): void {
     if (this.#stopped || this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#carriedBefore += this.#carried;
+    this.#carried = 0;
     for (const key of this.#troubled) this.#note({ key, trouble: undefined });
     this.#options.log.error(
       { err: error },

@@ -5,6 +5,9 @@ import { codeOf, KodomountError } from "../base/mod.ts";
 import { ROOT_KEY, toKey, toSha256 } from "../model/mod.ts";
 import type { ObjectStore } from "./object-store.ts";
 
+/** Names of objects that are made to find out something, and deleted again. */
+export const PROBE_PREFIX = ".kodomount-probe-";
+
 /** Rejects with the code of what is wrong: keys, bucket, region, endpoint, clock. */
 export async function checkAccess(store: ObjectStore, signal?: AbortSignal): Promise<void> {
   try {
@@ -21,7 +24,7 @@ export async function probePayloadHash(
   store: ObjectStore,
   signal?: AbortSignal,
 ): Promise<"verified" | "not verified"> {
-  const key = toKey(`.kodomount-probe-${randomBytes(6).toString("hex")}`);
+  const key = toKey(`${PROBE_PREFIX}${randomBytes(6).toString("hex")}`);
   const sha256 = toSha256(createHash("sha256").update("what was signed").digest("hex"));
   const bytes = Buffer.from("what is sent instead");
   try {

@@ -83,8 +83,8 @@ describe("status", () => {
       pending({ path: "c", state: "refused", why: "NoSpace", waitsFor: "writer" }),
     ];
     const { out } = await world.kodomount(["status", mount.dir]);
-    expect(out).toMatch(/ a .*another client has written it: 'kodomount uploads resolve /);
-    expect(out).toMatch(/ b .*the store refused it: mend that, then 'kodomount uploads retry'/);
+    expect(out).toMatch(/ a .*another client has written it since: 'kodomount uploads resolve /);
+    expect(out).toMatch(/ b .*the store refuses it: mend that, then 'kodomount uploads retry'/);
     expect(out).toMatch(/ c .*has failed, and its next write or close says so/);
   });
 
@@ -149,7 +149,7 @@ describe("a dead mount", () => {
     expect(out).toContain(`s3://models/team/a at ${other.dir}`);
     // What it holds is not known, so nobody can say that all is in the bucket.
     expect(await world.kodomount(["wait"])).toEqual({ code: 1, out: "", err: sentence });
-    expect((await world.kodomount(["uploads"])).err).toBe(sentence);
+    expect(await world.kodomount(["uploads"])).toEqual({ code: 1, out: "", err: sentence });
   });
 
   it("is cleaned up after by unmount, which cannot know that everything is in the bucket", async () => {
@@ -177,7 +177,7 @@ describe("uploads", () => {
     mount.pending = [interrupted, pending({ path: "gone", state: "delete", save: undefined })];
     const { out } = await world.kodomount(["uploads"]);
     expect(out).toMatch(
-      /^00000000000000aa {2}interrupted {2}a b\/c\.pt {2}24\.0 MiB, 1 of 3 parts {2}is kept since its writer died: .* for .*\n$/,
+      /^00000000000000aa {2}interrupted {2}a b\/c\.pt {2}24\.0 MiB, 1 of 3 parts {2}its writer died \d.* ago: save it again, .*\n$/,
     );
     const [json] = JSON.parse((await world.kodomount(["uploads", mount.dir, "--json"])).out);
     expect(json).toMatchObject({ save: "00000000000000aa", path: "a b/c.pt", dir: mount.dir });
@@ -206,6 +206,44 @@ describe("uploads", () => {
     expect(mount.acted).toEqual(
       Array.from({ length: 3 }, () => ({ kind, save: "00000000000000aa" })),
     );
+  });
+
+  it.each([
+    ["mine", "a b/c.pt will replace what is in the bucket\n"],
+    ["theirs", "a b/c.pt is dropped\n"],
+  ])("resolves a conflict: keeps %s, by id and by path", async (keep, said) => {
+    mount.pending = [{ ...interrupted, state: "parked", why: "Conflict" }];
+    for (const name of ["00000000000000aa", "mnt/a b/c.pt"])
+      expect(await world.kodomount(["uploads", "resolve", name, "--keep", keep])).toEqual({
+        code: 0,
+        out: said,
+        err: "",
+      });
+    const act = { kind: `keep-${keep}`, save: "00000000000000aa" };
+    expect(mount.acted).toEqual([act, act]);
+  });
+
+  it.each([
+    [["resolve", "x"], "required option '--keep <whose>' not specified"],
+    [["resolve", "x", "--keep", "both"], `Cannot use '--keep' "both": it must be mine or theirs`],
+    [["resolve", "--keep", "mine"], "missing required argument 'save'"],
+    [["retry"], "missing required argument 'save'"],
+    [["publish", "a", "b"], "too many arguments for 'publish'"],
+  ])("refuses 'uploads %j', and orders nothing", async (args, sentence) => {
+    mount.pending = [interrupted];
+    const { code, out, err } = await world.kodomount(["uploads", ...args]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(sentence);
+    expect(mount.acted).toEqual([]);
+  });
+
+  it("orders nothing for a path with two saves, unless the id is given", async () => {
+    mount.pending = [interrupted, { ...interrupted, save: "00000000000000bb", state: "parked" }];
+    const { code, err } = await world.kodomount(["uploads", "drop", "mnt/a b/c.pt"]);
+    expect(code).toBe(1);
+    expect(err).toContain("There are two saves of");
+    expect(mount.acted).toEqual([]);
+    expect((await world.kodomount(["uploads", "drop", "00000000000000bb"])).code).toBe(0);
   });
 
   it("orders nothing for a save that goes on by itself or is not there", async () => {

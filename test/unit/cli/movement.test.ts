@@ -7,12 +7,12 @@ import { pending } from "./fake-mount.ts";
 
 /** What is said in `seconds` looks, one a second; `at` changes what is seen. */
 function lines(seconds: number, at: (second: number) => Partial<Look>): string[] {
-  let state: Standstill = { moved: 0, since: 0, toldMs: 0 };
+  let state: Standstill = { moved: 0, bytesCarried: 0, since: 0, toldMs: 0 };
   const said: string[] = [];
   for (let second = 1; second <= seconds; second += 1) {
     const look: Look = {
       moved: 0,
-      bytesAcknowledged: 0,
+      bytesCarried: 0,
       inFlight: 0,
       trouble: undefined,
       pending: () => [],
@@ -61,6 +61,14 @@ describe("judgeMovement()", () => {
       pending({ path: "d", state: "held", promised: false, waitsFor: "rename" }),
     );
     expect(lines(60, () => others)).toEqual([]);
+  });
+
+  it("takes bytes on their way for movement, but not those that the store answers with failures", () => {
+    const file = waiting(pending({ path: "a" }));
+    expect(lines(60, (second) => ({ ...file, bytesCarried: second, inFlight: 1 }))).toEqual([]);
+    const trouble = { since: 0, error: "503 SlowDown" };
+    const said = lines(30, (second) => ({ ...file, bytesCarried: second, inFlight: 1, trouble }));
+    expect(said.map((line) => line.split(" ")[0])).toEqual(["10", "20"]);
   });
 
   it("counts from when something began to wait, not from when something moved before", () => {
