@@ -60,9 +60,9 @@ describe("pending()", () => {
     await files.save("a", content);
     await expect
       .poll(() => pending(running, "a")?.bytesAcknowledged, { timeout: 10_000 })
-      .toBe(3 * MIB);
+      .toBe(4 * MIB);
     expect(pending(running, "a")).toMatchObject({
-      partsAcknowledged: 3,
+      partsAcknowledged: 4,
       partsTotal: 5,
       waitsFor: "bytes",
     });
