@@ -241,6 +241,7 @@ export class Transfer {
 
   async #perform(slot: Slot, save: Save, part: Sending, signal: AbortSignal): Promise<void> {
     const { upload, partNumber, target, held } = part;
+    if (upload.repeated.has(partNumber)) await this.doubt(upload);
     const source = await this.#copySource(slot, upload);
     const action =
       target.kind === "base"
@@ -258,7 +259,7 @@ export class Transfer {
         );
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
-        await this.#engine.sender.uploadPart(
+        const { isRepeated } = await this.#engine.sender.uploadPart(
           {
             key: slot.key,
             uploadId: upload.record.uploadId,
@@ -271,6 +272,7 @@ export class Transfer {
           signal,
           (etag) => this.#acknowledge(upload, partNumber, target, etag),
         );
+        if (isRepeated) upload.repeated.add(partNumber);
         return;
       }
       default:

@@ -17,6 +17,8 @@ export class Upload {
   readonly attempts: Map<PartNumber, Attempt> = new Map();
   /** Versions of objects that parts were copied from: they must still be the same before Complete. */
   readonly copiedFrom: Map<Key, Etag> = new Map();
+  /** Parts of which the store may yet take an attempt that was given up: with other content that would be the wrong one. */
+  readonly repeated: Set<PartNumber> = new Set();
   /** The store refused to copy a part: the rest is sent. */
   copyFailed = false;
   /** How often the store said that a body was not what its hash says, though the spill is right. */

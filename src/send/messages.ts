@@ -50,7 +50,7 @@ export interface Carried {
 /** From the worker: a hash or an ETag, or what went wrong, or what was carried, or what is tried again, or a line for the log. */
 export type Report =
   | { readonly carried: Carried }
-  | { readonly id: number; readonly value: string }
+  | { readonly id: number; readonly value: string; readonly isRepeated?: boolean }
   | { readonly id: number; readonly code: Code; readonly message: string }
   /** undefined: a request for the key has ended. */
   | { readonly key: Key; readonly trouble: string | undefined }

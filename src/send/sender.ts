@@ -26,8 +26,13 @@ import("tsx/esm/api").then(({ register }) => { register(); return import(workerD
 /** Requests that are given up end at once; the rest of them, a retry that sleeps, is not worth more. */
 const GIVE_UP_MS = 2000;
 
+interface Result {
+  readonly value: string;
+  readonly isRepeated?: boolean;
+}
+
 interface Waiting {
-  readonly resolve: (value: string) => void;
+  readonly resolve: (result: Result) => void;
   readonly reject: (error: KodomountError) => void;
 }
 
@@ -63,7 +68,7 @@ export class Sender {
 
   /** SHA-256 of the first `size` bytes. @throws `Corrupt` when the file is shorter or gone. */
   async hash(file: { path: string; size: number }, signal?: AbortSignal): Promise<Sha256> {
-    return toSha256(await this.#ask({ kind: "hash", ...file }, signal));
+    return toSha256((await this.#ask({ kind: "hash", ...file }, signal)).value);
   }
 
   /**
@@ -71,6 +76,7 @@ export class Sender {
    * @param priority the smallest goes first.
    * @param record notes the acknowledgement: only then does another part take the lane, so that a kill never costs more
    * parts than there are lanes.
+   * @returns `isRepeated` as `ObjectStore.uploadPart`.
    * @throws `Interrupted` when `signal` aborts, once the connection is given up and the file is no longer read; `Unavailable`
    * when the thread died: the part may or may not have arrived. Otherwise as `ObjectStore.uploadPart`, and `Corrupt`.
    */
@@ -79,17 +85,18 @@ export class Sender {
     priority: number,
     signal?: AbortSignal,
     record?: (etag: Etag) => Promise<void>,
-  ): Promise<{ etag: Etag }> {
+  ): Promise<{ etag: Etag; isRepeated: boolean }> {
     return this.#send({ kind: "part", ...request }, priority, signal, record);
   }
 
   /** Makes an object in one request, of a spill file or empty. Otherwise as `uploadPart`. */
-  put(
+  async put(
     request: Omit<PutTask, "kind">,
     priority: number,
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }> {
-    return this.#send({ kind: "put", ...request }, priority, signal);
+    const { etag } = await this.#send({ kind: "put", ...request }, priority, signal);
+    return { etag };
   }
 
   /** For status: how much is under way, and when the store has acknowledged something last. */
@@ -140,23 +147,24 @@ export class Sender {
     priority: number,
     signal?: AbortSignal,
     record?: (etag: Etag) => Promise<void>,
-  ): Promise<{ etag: Etag }> {
+  ): Promise<{ etag: Etag; isRepeated: boolean }> {
     // Held until the worker has answered: a part that is being given up still has its connection.
     using _ = await this.#lanes.acquire(priority, signal);
     this.#inFlight += 1;
     try {
-      const etag = toEtag(await this.#ask(task, signal));
+      const { value, isRepeated = false } = await this.#ask(task, signal);
+      const etag = toEtag(value);
       this.#bytesAcknowledged += task.size;
       this.#lanes.acknowledged();
       this.#lastProgressAt = this.#options.clock.now();
       await record?.(etag);
-      return { etag };
+      return { etag, isRepeated };
     } finally {
       this.#inFlight -= 1;
     }
   }
 
-  #ask(task: Task, signal?: AbortSignal): Promise<string> {
+  #ask(task: Task, signal?: AbortSignal): Promise<Result> {
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
@@ -169,9 +177,9 @@ export class Sender {
         signal?.removeEventListener("abort", onAbort);
       };
       this.#waiting.set(id, {
-        resolve: (value) => {
+        resolve: (result) => {
           end();
-          resolve(value);
+          resolve(result);
         },
         reject: (error) => {
           end();
@@ -207,7 +215,7 @@ export class Sender {
     if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
     if ("trouble" in report) return this.#note(report);
     const waiting = this.#waiting.get(report.id);
-    if ("value" in report) waiting?.resolve(report.value);
+    if ("value" in report) waiting?.resolve(report);
     else waiting?.reject(new KodomountError(report.code, report.message));
   }
 

@@ -66,7 +66,7 @@ async function perform(id: number, task: Task): Promise<void> {
   running.set(id, abort);
   look();
   try {
-    report({ id, value: await valueOf(task, abort.signal) });
+    report({ id, ...(await resultOf(task, abort.signal)) });
   } catch (error) {
     const known = error instanceof KodomountError ? error : fileError(error);
     report({ id, code: codeOf(known), message: describe(known) });
@@ -89,18 +89,24 @@ function look(): void {
   });
 }
 
-async function valueOf(task: Task, signal: AbortSignal): Promise<string> {
+async function resultOf(
+  task: Task,
+  signal: AbortSignal,
+): Promise<{ value: string; isRepeated?: boolean }> {
   if (task.kind === "hash") {
     using _ = await hashing.acquire(0, signal);
-    return await hashFile(task, signal);
+    return { value: await hashFile(task, signal) };
   }
   step("part.sending");
-  const { etag } = await send(task, signal);
+  const { etag, isRepeated = false } = await send(task, signal);
   step("part.sent");
-  return etag;
+  return { value: etag, isRepeated };
 }
 
-function send(task: Exclude<Task, HashTask>, signal: AbortSignal): Promise<{ etag: string }> {
+function send(
+  task: Exclude<Task, HashTask>,
+  signal: AbortSignal,
+): Promise<{ etag: string; isRepeated?: boolean }> {
   const { key, sha256 } = task;
   const body = bodyOf(task);
   if (task.kind === "put") return store.put({ key, body, sha256, metadata: task.metadata }, signal);

@@ -71,11 +71,14 @@ export interface ObjectStore {
     signal?: AbortSignal,
   ): Promise<{ uploadId: UploadId }>;
 
-  /** UploadPart. A part sent again under its number replaces the former. `BadDigest` as with `put`. */
+  /**
+   * UploadPart. A part sent again under its number replaces the former. `BadDigest` as with `put`.
+   * @returns `isRepeated` when an attempt of this call was given up before: the store may take it yet, and later than this.
+   */
   uploadPart(
     request: { key: Key; uploadId: UploadId; partNumber: PartNumber; body: Body; sha256: Sha256 },
     signal?: AbortSignal,
-  ): Promise<{ etag: Etag }>;
+  ): Promise<{ etag: Etag; isRepeated?: boolean }>;
 
   /** UploadPartCopy of a range of an object of this bucket. @throws `PreconditionFailed`, `NotFound`, `NoSuchUpload`. */
   copyPart(

@@ -49,8 +49,15 @@ export function withRetry(
     copy: (request, signal) => retry(request.to, () => store.copy(request, signal), signal),
     createUpload: (request, signal) =>
       retry(request.key, () => store.createUpload(request, signal), signal),
-    uploadPart: (request, signal) =>
-      retry(request.key, () => store.uploadPart(request, signal), signal),
+    async uploadPart(request, signal) {
+      let attempts = 0;
+      const task = () => {
+        attempts += 1;
+        return store.uploadPart(request, signal);
+      };
+      const { etag } = await retry(request.key, task, signal);
+      return { etag, isRepeated: attempts > 1 };
+    },
     copyPart: (request, signal) =>
       retry(request.key, () => store.copyPart(request, signal), signal),
     listParts: (request, signal) =>

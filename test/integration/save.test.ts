@@ -74,6 +74,22 @@ describe("a save of several parts", () => {
     expect([...parts].sort((a = 0, b = 0) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  test("a part whose first answer was lost, and that is written again, is compared with the store before it is complete", async () => {
+    const { files } = await begin();
+    const content = randomContent(4 * MIB);
+    const handle = await files.create("big");
+    world.emulator.order({ kind: "UploadPart", fault: { kind: "lost-reply" }, count: 2 });
+    await files.write(handle, 0, content);
+    // Of both parts the repetition; a store may take the first attempts later than those, as far as we can tell.
+    await expect.poll(() => count("UploadPart"), { timeout: 10_000 }).toBe(2);
+    content.fill(8, MIB + 5, MIB + 9);
+    await files.write(handle, MIB + 5, content.subarray(MIB + 5, MIB + 9));
+    expect(count("ListParts")).toBe(0);
+    await files.close(handle);
+    expect(count("ListParts")).toBe(1);
+    await expectInBucket("big", content);
+  });
+
   test("parts go out while the file is being written", async () => {
     const { files } = await begin();
     const handle = await files.create("big");
