@@ -13,16 +13,28 @@ export interface Held {
 interface HoldRule {
   /** Of one name in the path. Its first group, if it has one, is the name after the rename; `""`: that directory goes. */
   readonly name: RegExp;
-  /** Only for a file that was made as mkstemp(3) makes it: people use such names too. */
-  readonly madePrivate: boolean;
+  /**
+   * `private`: only of a file that was made as mkstemp(3) makes it, since people use such names too; `file`: of a file;
+   * `any`: of a file or a directory, with everything in it.
+   */
+  readonly of: "private" | "file" | "any";
 }
 
-/** The exact list (rsync 3.x `receiver.c` and `util1.c`; the crate `tempfile`, as in safetensors >= 0.8). */
+/**
+ * The exact list (rsync 3.x `receiver.c` and `util1.c`; the crate `tempfile`, as in safetensors >= 0.8; huggingface_hub
+ * >= 1.0 `file_download.py`; zarr 3 `_local.py`). The last two open their files as any other program, but nobody else
+ * gives such names: a hash of git or SHA-256 before 8 random digits, a random UUID without its dashes.
+ */
 const BUILT_IN: readonly HoldRule[] = [
-  { name: /^\.(.+)\.[A-Za-z0-9]{6}$/, madePrivate: true },
-  { name: /^\.tmp[A-Za-z0-9]{6}$/, madePrivate: true },
+  { name: /^\.(.+)\.[A-Za-z0-9]{6}$/, of: "private" },
+  { name: /^\.tmp[A-Za-z0-9]{6}$/, of: "private" },
+  // In a cache it becomes the hash. In a folder of its own (a hash of the path before it) it goes elsewhere.
+  { name: /^([0-9a-f]{40}|[0-9a-f]{64})\.[0-9a-f]{8}\.incomplete$/, of: "file" },
+  { name: /^[\w=-]{28}\.(?:[0-9a-f]{40}|[0-9a-f]{64})\.[0-9a-f]{8}\.incomplete$/, of: "file" },
+  // What was the suffix of the key's last name is lost: `0` may become `0`, or `0.0`, and `zarr` becomes `zarr.json`.
+  { name: /^.+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.partial$/, of: "file" },
   // rsync --delay-updates puts the finished files into this directory, and moves them up at its end.
-  { name: /^\.~tmp~()$/, madePrivate: false },
+  { name: /^\.~tmp~()$/, of: "any" },
 ];
 
 export class HeldNames {
@@ -47,7 +59,7 @@ export class HeldNames {
     let isHeld = false;
     const final: (string | undefined)[] = names.map((name, index) => {
       const rule = this.#rules.find(
-        (each) => each.name.test(name) && (!each.madePrivate || (madePrivate && index === last)),
+        (each) => each.name.test(name) && isMeant(each, madePrivate, index === last),
       );
       if (rule === undefined) return name;
       isHeld = true;
@@ -57,6 +69,10 @@ export class HeldNames {
     if (isDirectoryKey(key) || !final.every((name) => name === "" || isKnownName(name))) return {};
     return { final: toKey(final.filter((name) => name !== "").join("/")) };
   }
+}
+
+function isMeant({ of }: HoldRule, madePrivate: boolean, isFile: boolean): boolean {
+  return of === "any" || (isFile && (of === "file" || madePrivate));
 }
 
 function isKnownName(name: string | undefined): boolean {
@@ -74,7 +90,7 @@ function toRule(pattern: string): HoldRule {
     suffix === undefined
       ? quote(pattern).replaceAll("*", ".*").replaceAll("?", ".")
       : `(.+)${quote(suffix)}`;
-  return { name: new RegExp(`^${name}$`, "su"), madePrivate: false };
+  return { name: new RegExp(`^${name}$`, "su"), of: "any" };
 }
 
 function quote(text: string): string {

@@ -33,6 +33,33 @@ describe("HeldNames.find()", () => {
     },
   );
 
+  test.each([
+    [`blobs/${"0a".repeat(20)}.0123abcd.incomplete`, `blobs/${"0a".repeat(20)}`],
+    [`blobs/${"0a".repeat(32)}.0123abcd.incomplete`, `blobs/${"0a".repeat(32)}`],
+  ])("huggingface_hub's %s will be %s", (key, final) => {
+    expect(find(key)).toEqual({ final });
+  });
+
+  test.each([
+    `.cache/huggingface/download/${"aB_-".repeat(6)}aB0=.${"0a".repeat(20)}.0123abcd.incomplete`,
+    "data/c/0/0.00112233445546678899aabbccddeeff.partial",
+    "data/zarr.00112233445546678899aabbccddeeff.partial",
+  ])("%s is held without a guess", (key) => {
+    expect(find(key)).toEqual({});
+  });
+
+  test.each([
+    "report.20261124.incomplete",
+    `${"0a".repeat(20)}.incomplete`,
+    "film.mkv.partial",
+    "film.d41d8cd98f00b204e9800998ecf8427e.partial",
+    "x.00112233445546678899aabbccddeeff.partial/y",
+    `${"0a".repeat(20)}.0123abcd.incomplete/y`,
+    `${"0a".repeat(20)}.0123abcd.incomplete/`,
+  ])("%s is an ordinary name: somebody may mean it", (key) => {
+    expect(find(key)).toBeUndefined();
+  });
+
   test("rsync --delay-updates: what is in its directory will be above it", () => {
     expect(find("d/.~tmp~/model.pt")).toEqual({ final: "d/model.pt" });
     expect(find("d/.~tmp~/")).toEqual({});
