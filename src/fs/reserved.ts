@@ -7,7 +7,7 @@ import { type Key, ROOT_KEY, S_IFDIR, S_IFMT, toKey } from "../model/mod.ts";
 import type { Publisher, Save } from "../publish/mod.ts";
 import type { Found } from "./view.ts";
 
-const RESERVED = ".kodomount";
+export const RESERVED = ".kodomount";
 const INTERRUPTED = `${RESERVED}/interrupted/`;
 
 /** Whether a key is in there; an object of the bucket under such a key is not shown. */

@@ -15,7 +15,7 @@ import {
 } from "../model/mod.ts";
 import type { CopyWant, Save, Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
-import { isReserved, Reserved } from "./reserved.ts";
+import { isReserved, RESERVED, Reserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Stat } from "./types.ts";
 
@@ -163,6 +163,7 @@ export class View {
     for (const slot of publisher.below(directoryKey)) addPending(names, directoryKey, slot);
     for (const [name, { local }] of node.children)
       if (local !== undefined) names.set(name, local.mode & S_IFMT);
+    if (directoryKey === ROOT_KEY) names.delete(RESERVED);
     return names;
   }
 

@@ -79,6 +79,17 @@ describe("names", () => {
     expect(world.emulator.objects("bucket")).toEqual([]);
   });
 
+  test("S5.14 a directory cannot be moved into itself, and stays as it was", async () => {
+    const { files } = await begin({ closeMode: "strict" });
+    await files.mkdir("d");
+    await files.save("d/a", Buffer.from("1"));
+    await files.mkdir("d/e");
+    for (const to of ["d/x", "d/e/x"])
+      await expect(files.rename("d", to)).rejects.toMatchObject({ code: "Invalid" });
+    await files.rename("d", "d");
+    expect(await files.list("d")).toEqual(["a", "e"]);
+  });
+
   test("S5.4 an open file that is removed goes on for who has it open, and leaves nothing", async () => {
     const { running, files } = await begin();
     const handle = await files.create("gone");
