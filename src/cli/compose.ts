@@ -169,6 +169,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     ttlMs: LISTING_TTL_MS,
     defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
   });
+  undo.add(() => loader.stop());
   let filesystem: KodoFilesystem | undefined;
   let changes = 0;
   const engine = await startPublisher({
@@ -182,6 +183,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     plan: partPlan(config.partSize, profile),
     lagMs: config.closeLagMs,
     copySizeMax: profile.copySizeMax,
+    persistAttributes: config.persistAttributes === "copy",
     held: new HeldNames(config.hold),
     holdMs: HOLD_MS,
     keepMs: KEEP_MS,

@@ -60,7 +60,11 @@ export async function moveDirectory(
   return true;
 }
 
-/** What was pending may have come into the bucket since: then there is an object that the listing did not show. */
+/**
+ * What was pending may have come into the bucket since: then there is an object that the listing did not show. The freeze
+ * holds back what would begin, so that a directory in which much is published comes to an end; a copy that the store is
+ * at work on is not held back, and may take longer than a rename may wait.
+ */
 async function noteCommitted(
   core: Core,
   found: {

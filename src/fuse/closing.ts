@@ -3,12 +3,11 @@
 // ourselves. `status`, `fdinfo` and `mountinfo` do not (measured on 6.18). So `status` is first: with `VmSize` in it the
 // process is not in exit, and `stat` is left alone; without, it is in exit, not in execve, and `stat` is safe.
 
-import { close, open, read } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { promisify } from "node:util";
 import { type Clock, systemClock } from "../base/mod.ts";
 import type { Closing, End } from "../fs/mod.ts";
 import { devicesOfMounts } from "./mountinfo.ts";
+import { findStatus, type ProcessStatus, readProc } from "./process-status.ts";
 
 /** Looking through more descriptors takes longer than a close should. */
 const DESCRIPTORS_MAX = 4096;
@@ -17,13 +16,10 @@ const LOOK_AT_ONCE = 32;
 const LOOK_MS = 2000;
 /** fdinfo of a file has some 70 bytes; those of other things do not interest. */
 const FDINFO_SIZE_MAX = 512;
-/** Some 1.5 KB; the fields that matter come before those that grow with the machine. */
-const STATUS_SIZE_MAX = 4096;
+/** Of `stat`: one line. */
+const STAT_SIZE_MAX = 4096;
 const UNKNOWN: Closing = { end: "unknown", tgid: undefined, heldElsewhere: undefined };
 
-const openAsync = promisify(open);
-const readAsync = promisify(read);
-const closeAsync = promisify(close);
 /** SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM: by whom programs are killed, as bits of the masks in `status`. */
 const KILLING_SIGNALS: bigint = [1n, 2n, 3n, 9n, 15n].reduce(
   (all, n) => all | (1n << (n - 1n)),
@@ -37,16 +33,6 @@ const CAP_SYS_PTRACE = 19n;
 export interface ClosedFile {
   readonly ino: number;
   readonly device: string;
-}
-
-export interface ProcessStatus {
-  readonly tgid: number;
-  readonly uid: number;
-  readonly isInExit: boolean;
-  readonly threadCount: number;
-  /** Signals pending for the thread or its process. */
-  readonly pending: bigint;
-  readonly capabilities: bigint;
 }
 
 /**
@@ -86,22 +72,6 @@ export async function isEnding(pid: number): Promise<boolean> {
   return status === undefined || (status.pending & KILLING_SIGNALS) !== 0n;
 }
 
-/** The fields of /proc/PID/status that matter here. */
-export function parseStatus(text: string): ProcessStatus | undefined {
-  const field = (name: string): string | undefined =>
-    new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(text)?.[1];
-  const tgid = Number(field("Tgid"));
-  if (!Number.isInteger(tgid) || tgid <= 0) return undefined;
-  return {
-    tgid,
-    uid: Number(field("Uid")),
-    isInExit: field("VmSize") === undefined,
-    threadCount: Number(field("Threads") ?? 1),
-    pending: BigInt(`0x${field("ShdPnd") ?? 0}`) | BigInt(`0x${field("SigPnd") ?? 0}`),
-    capabilities: BigInt(`0x${field("CapEff") ?? 0}`),
-  };
-}
-
 /**
  * How a process in exit ends, by its /proc/PID/stat.
  * @param mayLook false when the kernel shows us zeros in place of the exit code.
@@ -118,15 +88,9 @@ export function parseEnd(stat: string, status: ProcessStatus, mayLook: boolean):
   return status.threadCount === 1 && (flags & PF_SIGNALED) !== 0 ? "killed" : "exited";
 }
 
-async function findStatus(pid: number): Promise<ProcessStatus | undefined> {
-  if (pid === 0) return undefined; // a process that is not in our pid namespace
-  const text = await readProc(`/proc/${pid}/status`, STATUS_SIZE_MAX);
-  return text === undefined ? undefined : parseStatus(text);
-}
-
 async function endOf(pid: number, status: ProcessStatus): Promise<End> {
   const [stat, mayLook] = await Promise.all([
-    readProc(`/proc/${pid}/stat`, STATUS_SIZE_MAX),
+    readProc(`/proc/${pid}/stat`, STAT_SIZE_MAX),
     mayLookAt(status),
   ]);
   return stat === undefined ? "unknown" : parseEnd(stat, status, mayLook);
@@ -176,22 +140,6 @@ async function deviceOf(mount: number, pid: number): Promise<string | undefined>
 function numberOf(info: string, name: string): number | undefined {
   const text = new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(info)?.[1];
   return text === undefined ? undefined : Number(text);
-}
-
-/** The first `sizeMax` bytes of a file in /proc. Node's `readFile` takes five turns of the thread pool for what are three. */
-async function readProc(path: string, sizeMax: number): Promise<string | undefined> {
-  try {
-    const fd = await openAsync(path, "r");
-    try {
-      const buffer = Buffer.allocUnsafe(sizeMax);
-      const { bytesRead } = await readAsync(fd, buffer, 0, sizeMax, 0);
-      return buffer.toString("latin1", 0, bytesRead);
-    } finally {
-      await closeAsync(fd);
-    }
-  } catch {
-    return undefined; // gone, closed, or hidden from us: every caller has an answer for that
-  }
 }
 
 /** A file of /proc that may be of any length. */

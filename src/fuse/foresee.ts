@@ -2,9 +2,10 @@
 // upload must be told when it begins. A local rsync is three processes, parent above parent; one of them has the source
 // open. This is a guess: the catalog has the truth, the guess is for other machines, which see the object's metadata only.
 
-import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { readdir, readlink, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Attributes, S_IFMT, S_IFREG } from "../model/mod.ts";
+import { findStatus } from "./process-status.ts";
 
 /** Receiver, generator, sender. */
 const PROCESSES_MAX = 3;
@@ -34,10 +35,10 @@ export async function foreseeAttributes(
 async function rsyncsAbove(pid: number): Promise<number[]> {
   const pids: number[] = [];
   for (let at = pid; pids.length < PROCESSES_MAX; ) {
-    const status = await readFile(`/proc/${at}/status`, "latin1");
-    if (!/^Name:\trsync$/m.test(status)) break;
+    const status = await findStatus(at);
+    if (status?.name !== "rsync") break;
     pids.push(at);
-    at = Number(/^PPid:\t(\d+)/m.exec(status)?.[1]);
+    at = status.parent;
   }
   return pids;
 }

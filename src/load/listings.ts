@@ -2,7 +2,7 @@
 // when this mount changes something there.
 
 import { LRUCache } from "lru-cache";
-import { Background, type Log } from "../base/mod.ts";
+import { Background, type Log, newAbort } from "../base/mod.ts";
 import { type Etag, isName, type Key, nameOf, toKey } from "../model/mod.ts";
 import type { ListedObject, ListPage, ObjectStore } from "../store/mod.ts";
 
@@ -48,6 +48,7 @@ export class Listings {
   readonly #background: Background;
   readonly #cache: LRUCache<Key, Kept>;
   readonly #flights = new Set<Flight>();
+  readonly #stop = newAbort();
 
   /** @param ttlMs how old a listing may be before it is fetched again; it is used for as long again meanwhile. */
   constructor(store: ObjectStore, log: Log, ttlMs: number) {
@@ -99,12 +100,18 @@ export class Listings {
     if ([...this.#flights].some((flight) => flight.directory === directory)) return;
     this.#background.run(`listing ${directory}`, async () => {
       try {
-        await this.#fetch(directory, AHEAD_PAGES_MAX, new AbortController().signal);
+        await this.#fetch(directory, AHEAD_PAGES_MAX, this.#stop.signal);
       } catch (error) {
         // Who asks when it has become too old asks the store, and is told.
         this.#log.debug({ err: error, directory }, "A listing could not be fetched ahead");
       }
     });
+  }
+
+  /** Nothing is fetched ahead any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#background.settled();
   }
 
   /** Something may have changed at `key` in a way that is not known. */

@@ -169,6 +169,11 @@ export class Loader {
     this.#listings.forget(key);
   }
 
+  /** Ends what runs though nobody waits for it. */
+  stop(): Promise<void> {
+    return this.#listings.stop();
+  }
+
   async #head(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
     const head = await this.#options.store.head(key, signal);
     if (head === undefined) return undefined;

@@ -4,8 +4,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { findClosing, parseEnd, parseStatus, threadGroupOf } from "../../../src/fuse/closing.ts";
+import { findClosing, parseEnd, threadGroupOf } from "../../../src/fuse/closing.ts";
 import { findMountAt, parseMountinfo } from "../../../src/fuse/mountinfo.ts";
+import { parseStatus } from "../../../src/fuse/process-status.ts";
 
 const LIVE = `Name:	python3
 Umask:	0022
