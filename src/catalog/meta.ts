@@ -11,7 +11,7 @@ import { parseIdentity } from "./parse.ts";
 import type { Identity } from "./records.ts";
 
 /** Of the layout of keys and records; grows with every change that an older program would misread. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 /** The root is 1. */
 const FIRST_NUMBER = 2;
@@ -80,7 +80,7 @@ function decoded(key: string, text: string | undefined): unknown {
   return text === undefined ? undefined : decode(key, text);
 }
 
-/** Version 1 knew no `d/` records: to have none is all that such a directory needs to be of version 2. */
+/** Version 1 knew no `d/` records, version 2 no wants of attributes: to have none is all that makes a directory newer. */
 function assertVersion(dir: string, version: number): void {
   if (version > SCHEMA_VERSION)
     throw new KodomountError(

@@ -205,6 +205,15 @@ export function parseWant(value: unknown): Want {
           : {}),
         order: fields.number("order"),
       };
+    case "attributes":
+      return {
+        kind,
+        etag: toEtag(fields.text("etag")),
+        size: fields.whole("size"),
+        attributes: parseAttributes(fields.inside("attributes")),
+        token: fields.text("token"),
+        since: fields.number("since"),
+      };
     default:
       throw fields.unknown("kind");
   }

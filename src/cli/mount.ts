@@ -80,6 +80,10 @@ function options(): Option[] {
       "names that are only temporary, as '*.tmp': published after their rename (may be repeated)",
     ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
     new Option(
+      "--persist-attributes <where>",
+      "of objects that are in the bucket already: catalog (of this machine), or copy: a copy of the object onto itself (default: catalog)",
+    ),
+    new Option(
       "--state-dir <dir>",
       "on a local disk; what is pending is there (default: below XDG_STATE_HOME, as root /var/lib/kodomount)",
     ),

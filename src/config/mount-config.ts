@@ -22,6 +22,8 @@ import { parseSource, type Source } from "./source.ts";
 
 export const CLOSE_MODES = ["commit", "strict", "local"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const PERSIST_ATTRIBUTES = ["catalog", "copy"] as const;
+export type PersistAttributes = (typeof PERSIST_ATTRIBUTES)[number];
 export type CloseMode = (typeof CLOSE_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -43,6 +45,8 @@ export interface MountConfig {
   readonly closeLagMs: number;
   /** Patterns of names that are held beside the built-in ones. */
   readonly hold: readonly string[];
+  /** Where attributes go that change when the upload of their object has begun: see semantics.md, 6. */
+  readonly persistAttributes: PersistAttributes;
   /** Bytes; undefined: chosen at start from the free space of the state directory's disk. */
   readonly spillLimit?: number | undefined;
   /** Bytes of the first parts of a file. */
@@ -91,6 +95,7 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   closeMode: z.enum(CLOSE_MODES),
   closeLagMs: z.int().min(0).max(CLOSE_LAG_MAX_MS),
   hold: z.array(z.string()),
+  persistAttributes: z.enum(PERSIST_ATTRIBUTES),
   spillLimit: z.int().positive().optional(),
   partSize: z.int().positive(),
   uploads: z.int().min(1).max(UPLOADS_MAX).optional(),
@@ -132,6 +137,11 @@ export function loadMountConfig(
     closeMode: oneOf("'--close'", flags.close ?? "commit", CLOSE_MODES),
     closeLagMs,
     hold: parseHold(flags.hold ?? []),
+    persistAttributes: oneOf(
+      "'--persist-attributes'",
+      flags.persistAttributes ?? "catalog",
+      PERSIST_ATTRIBUTES,
+    ),
     spillLimit:
       flags.spillLimit === undefined ? undefined : parseSize("'--spill-limit'", flags.spillLimit),
     partSize,

@@ -7,6 +7,7 @@ import type { MountFlags } from "./mount-flags.ts";
 const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   close: "close",
   "close-lag": "closeLag",
+  "persist-attributes": "persistAttributes",
   "state-dir": "stateDir",
   "spill-limit": "spillLimit",
   "part-size": "partSize",

@@ -34,7 +34,7 @@ export interface MountStatus {
 export interface PendingStatus {
   /** Below the mount point. */
   readonly path: string;
-  /** Undefined for a copy or deletion. */
+  /** Undefined for a copy, a deletion or attributes. */
   readonly save?: string | undefined;
   readonly state:
     | "open"
@@ -45,7 +45,8 @@ export interface PendingStatus {
     | "held"
     | "interrupted"
     | "copy"
-    | "delete";
+    | "delete"
+    | "attributes";
   readonly size: number;
   /** Parts, and their bytes, that the store has as they are now. */
   readonly partsAcknowledged: number;

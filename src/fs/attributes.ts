@@ -72,6 +72,7 @@ export class NodeAttributes {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { publisher, catalog } = this.#core.options;
+    const { commits } = node;
     const current = await this.#view.current(node, signal);
     if (current.kind === "local") {
       node.local = change(current.attributes);
@@ -88,12 +89,15 @@ export class NodeAttributes {
     const attributes = change(before);
     if (!node.isNameless) {
       const known = await catalog.findObject(key);
-      if (node.key !== key || isPending(this.#core, node)) return false;
+      const slot = publisher.find(key);
+      if (slot?.isCopying) return slot.changed.wait(signal).then(() => false);
+      const isOther = node.key !== key || node.commits !== commits;
+      if (isOther || isPending(this.#core, node)) return false;
       const same = known?.etag === etag ? known : undefined;
       const record = { key, etag, size, attributes, parts: same?.parts ?? [], plan: same?.plan };
-      await catalog.apply([{ put: "object", record }], { sync: false });
+      await publisher.changeObjectAttributes(record);
     }
-    node.remote = { ...current.file, attributes };
+    if (node.commits === commits) node.remote = { ...current.file, attributes };
     return true;
   }
 

@@ -10,7 +10,7 @@ import {
   S_IFLNK,
   S_IFMT,
 } from "../model/mod.ts";
-import type { Origin, Save } from "../publish/mod.ts";
+import type { Origin, Save, Slot } from "../publish/mod.ts";
 import { cacheMode } from "./cache-mode.ts";
 import { type Closes, orRefuse } from "./closes.ts";
 import type { Core } from "./core.ts";
@@ -117,8 +117,9 @@ export class Files {
     if (node.save !== undefined) return node.save;
     for (;;) {
       const before = await this.#view.current(node, signal);
-      // The bytes are at another key until the store has copied them.
-      if (before.kind === "copy") await before.slot.changed.wait(signal);
+      // The bytes are at another key until the store has copied them, or are becoming another version.
+      const slot = before.kind === "copy" ? before.slot : this.#copying(node);
+      await slot?.changed.wait(signal);
       using _ = await node.attributing.acquire(signal);
       const current = await this.#view.current(node, signal);
       if (current.kind === "copy") continue;
@@ -127,6 +128,12 @@ export class Files {
       const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;
     }
+  }
+
+  /** The slot of an object that is becoming another version of the same content at this moment. */
+  #copying(node: Node): Slot | undefined {
+    const slot = node.isNameless ? undefined : this.#core.options.publisher.find(node.key);
+    return slot?.isCopying ? slot : undefined;
   }
 
   async #begin(node: Node, attributes: Attributes, origin: Origin): Promise<Save | undefined> {
@@ -196,7 +203,9 @@ export class Files {
         if (bytes !== undefined) return bytes;
       } catch (error) {
         if (codeOf(error) !== "Stale") throw error;
-        if (isSameContent(current, await this.#view.current(node, signal))) throw error;
+        const slot = this.#copying(node);
+        if (slot !== undefined) await slot.changed.wait(signal);
+        else if (isSameContent(current, await this.#view.current(node, signal))) throw error;
       }
     }
   }

@@ -208,4 +208,16 @@ export type Want =
       readonly order: number;
     }
   /** Nothing, once nobody wants a copy of it any more. `etag`: what we mean to delete, if known. */
-  | { readonly kind: "absent"; readonly etag?: Etag };
+  | { readonly kind: "absent"; readonly etag?: Etag }
+  /**
+   * The object that is there, `etag`, with these attributes in its metadata. `token`: what that will say once they are;
+   * `since`: when they were changed last, milliseconds since the epoch.
+   */
+  | {
+      readonly kind: "attributes";
+      readonly etag: Etag;
+      readonly size: number;
+      readonly attributes: Attributes;
+      readonly token: string;
+      readonly since: number;
+    };

@@ -1,9 +1,10 @@
 // New attributes of what is pending: with the save, so that they reach the object's metadata, or with the copy that a rename
 // has ordered.
 
-import type { Change } from "../catalog/mod.ts";
+import type { Change, ObjectRecord } from "../catalog/mod.ts";
 import type { Attributes } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { wantAttributes } from "./persist-attributes.ts";
 import type { Save } from "./save.ts";
 import type { CopyWant, Slot } from "./slot.ts";
 
@@ -23,12 +24,39 @@ export async function changeAttributes(
   // Of an open file nothing is promised: the catalog hears of it with the fsync or close.
   if (record.state.kind === "open") return true;
   // A save's record that is written behind its deletion would come back at the next start.
-  const kept: Change =
+  const kept: Change[] =
     made === undefined
-      ? { put: "save", record }
-      : { put: "object", record: { ...made, attributes: record.attributes } };
-  await engine.catalog.apply([kept], { sync: false });
+      ? [{ put: "save", record }]
+      : keptObject(engine, { ...made, attributes: record.attributes });
+  await engine.catalog.apply(kept, { sync: false });
   return true;
+}
+
+/**
+ * New attributes of an object of which nothing is pending.
+ * @returns the slot that has something to do now.
+ */
+export async function changeObjectAttributes(
+  engine: Engine,
+  record: ObjectRecord,
+): Promise<Slot | undefined> {
+  await engine.catalog.apply(keptObject(engine, record), { sync: false });
+  return engine.slots.get(record.key);
+}
+
+/**
+ * What this machine knows of an object from now on, and what makes the object's metadata say so, too.
+ * @param metadata what it is known to have.
+ */
+export function keptObject(
+  engine: Engine,
+  record: ObjectRecord,
+  metadata?: Readonly<Record<string, string>>,
+): Change[] {
+  const kept: Change[] = [{ put: "object", record }];
+  if (engine.persistAttributes)
+    kept.push(...wantAttributes(engine, engine.slots.of(record.key), record, metadata));
+  return kept;
 }
 
 /** @returns false when `want` is not wanted any more. */

@@ -2,11 +2,12 @@
 // recovery is: load the records, wake the drivers.
 
 import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
-import { type Key, toPartNumber } from "../model/mod.ts";
+import { type Key, toPartNumber, type Want } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
+import { AttributeCopies } from "./persist-attributes.ts";
 import { Publication } from "./publication.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
@@ -26,12 +27,20 @@ export class Driver {
   readonly #transfer: Transfer;
   readonly #publication: Publication;
   readonly #wants: Wants;
+  readonly #attributes: AttributeCopies;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#transfer = new Transfer(engine);
     this.#publication = new Publication(engine, this.#transfer);
     this.#wants = new Wants(engine);
+    this.#attributes = new AttributeCopies(engine, (slot) => this.wake(slot));
+  }
+
+  /** Somebody waits for what is pending. */
+  hurry(): void {
+    this.#engine.pace.hurry(this.#engine.order.last);
+    this.#attributes.hurry();
   }
 
   get transfer(): Transfer {
@@ -98,7 +107,10 @@ export class Driver {
     const isHeld = closed?.record.state.kind === "held";
     if (closed !== undefined && !isHeld && closed.record.state.kind !== "parked")
       return this.#publish(slot, closed);
-    if (want !== undefined && closed === undefined) return this.#makeTrue(slot);
+    if (want !== undefined && closed === undefined) {
+      const next = await this.#makeTrue(slot, want);
+      if (next !== "idle") return next;
+    }
     if (open !== undefined && (closed === undefined || isHeld)) this.#sendAhead(open);
     return "idle";
   }
@@ -144,10 +156,9 @@ export class Driver {
     slot.changed.notify();
   }
 
-  async #makeTrue(slot: Slot): Promise<"more" | "pause"> {
-    const { want } = slot;
-    if (want === undefined) return "more";
+  async #makeTrue(slot: Slot, want: Want): Promise<"idle" | "more" | "pause"> {
     try {
+      if (want.kind === "attributes") return await this.#attributes.run(slot, want);
       await this.#wants.run(slot, want);
       return "more";
     } catch (error) {

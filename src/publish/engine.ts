@@ -37,6 +37,8 @@ export interface PublisherOptions {
   readonly keepMs: number;
   /** Bytes of the largest object that one CopyObject takes. */
   readonly copySizeMax: number;
+  /** Attributes that change when an object has been made reach its metadata, by a copy of it. */
+  readonly persistAttributes: boolean;
   readonly onObjectChanged: OnObjectChanged;
   /** What `store` and `sender` try again at the moment. */
   readonly troubles: Troubles;

@@ -14,6 +14,7 @@ import {
   transition,
   type Want,
 } from "../model/mod.ts";
+import { keptObject } from "./change-attributes.ts";
 import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { adoptClosed, type Keeper, keepNameless } from "./nameless.ts";
@@ -55,8 +56,9 @@ export class Namespace {
   async rename(moves: readonly Move[]): Promise<Change[] | undefined> {
     const { slots } = this.#engine;
     const homes = await this.#homesOf(moves);
-    await this.#untilIdle(() => findFirst(moves, (move) => this.#busyAt(move)));
-    if (moves.some(({ from, pending }) => slots.get(from)?.content !== pending)) return undefined;
+    const hasWaited = await this.#untilIdle(() => findFirst(moves, (move) => this.#busyAt(move)));
+    if (hasWaited || moves.some(({ from, pending }) => slots.get(from)?.content !== pending))
+      return undefined;
     return moves.flatMap((move) => this.#rename(move, homes.get(move.to)));
   }
 
@@ -118,8 +120,8 @@ export class Namespace {
   ): Promise<Change[] | undefined> {
     const { object, pending, keeper } = found;
     const slot = this.#engine.slots.of(key);
-    await this.#untilIdle(() => (isCompleting(slot) ? slot : undefined));
-    if (slot.content !== pending) return undefined;
+    const hasWaited = await this.#untilIdle(() => (isCompleting(slot) ? slot : undefined));
+    if (hasWaited || slot.content !== pending) return undefined;
     const copied = slot.want?.kind === "copy";
     const changes = [
       ...this.#clear(slot, keeper),
@@ -238,7 +240,7 @@ export class Namespace {
       // Renamed back to where it still is.
       if (isHome) {
         destination.want = undefined;
-        return [{ del: "want", key: destination.key }, ...atHome(want, home)];
+        return [{ del: "want", key: destination.key }, ...this.#atHome(want, home)];
       }
       return this.#setWant(destination, { ...want, order: sameDirectory ? want.order : place() });
     }
@@ -249,6 +251,16 @@ export class Namespace {
       ...{ kind: "copy", from: source.key, etag, size, order: place() },
       ...(attributes === undefined ? {} : { attributes }),
     });
+  }
+
+  /** Attributes that were changed while the object was to be somewhere else. */
+  #atHome(
+    { from: key, etag, size, attributes }: CopyWant,
+    known: ObjectRecord | undefined,
+  ): Change[] {
+    if (attributes === undefined) return [];
+    const same = known?.etag === etag ? known : { parts: [], plan: undefined };
+    return keptObject(this.#engine, { ...same, key, etag, size, attributes });
   }
 
   /** What stands in the way of a move now: see `#isCompleting` and `#isCircular`. */
@@ -266,9 +278,10 @@ export class Namespace {
     return this.#engine.slots.isCircular(want.from, to);
   }
 
-  async #untilIdle(busy: () => Slot | undefined): Promise<void> {
+  /** @returns whether it had to wait: then the objects may be others by now. */
+  async #untilIdle(busy: () => Slot | undefined): Promise<boolean> {
     let slot = busy();
-    if (slot === undefined) return;
+    if (slot === undefined) return false;
     const deadline = AbortSignal.timeout(COMPLETING_WAIT_MS);
     for (; slot !== undefined; slot = busy())
       try {
@@ -280,6 +293,7 @@ export class Namespace {
           { cause: error },
         );
       }
+    return true;
   }
 }
 
@@ -288,16 +302,11 @@ function isCompleting(slot: Slot | undefined): boolean {
   if (slot === undefined) return false;
   const { closed, next, open } = slot;
   return (
-    next !== undefined || closed?.record.state.kind === "completing" || open?.isReady === false
+    next !== undefined ||
+    closed?.record.state.kind === "completing" ||
+    open?.isReady === false ||
+    slot.isCopying
   );
-}
-
-/** Attributes that were changed while the object was to be somewhere else. */
-function atHome(want: CopyWant, known: ObjectRecord | undefined): Change[] {
-  const { from: key, etag, size, attributes } = want;
-  if (attributes === undefined) return [];
-  const same = known?.etag === etag ? known : { parts: [], plan: undefined };
-  return [{ put: "object", record: { ...same, key, etag, size, attributes } }];
 }
 
 /** The first thing that `find` finds. */

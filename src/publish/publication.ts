@@ -13,6 +13,7 @@ import {
   toPartNumber,
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
+import { keptObject } from "./change-attributes.ts";
 import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
 import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
@@ -67,7 +68,7 @@ export class Publication {
     const known = await this.#engine.catalog.findObject(slot.key);
     const verdict = judge(seen(head), expected, base, known?.etag);
     if (verdict === "ours" && head !== undefined) {
-      await this.#commit(slot, save, head.etag);
+      await this.#commit(slot, save, head);
       return true;
     }
     if (await this.#wasCommittedBefore(slot, save, head)) return true;
@@ -122,6 +123,7 @@ export class Publication {
       "rev" in only && save.content.size > 0 && bytes === undefined
         ? save.content.pathOf(toPartNumber(1), only.rev)
         : undefined;
+    const metadata = toMetadata(save.record.attributes, token);
     const { etag } = await this.#engine.sender.put(
       {
         key: slot.key,
@@ -129,13 +131,13 @@ export class Publication {
         bytes,
         size: save.content.size,
         sha256,
-        metadata: toMetadata(save.record.attributes, token),
+        metadata,
       },
       orderOf(save),
       this.#engine.stop,
     );
     step("complete.sent");
-    await this.#commit(slot, save, etag);
+    await this.#commit(slot, save, { etag, metadata });
   }
 
   async #sealWhole(save: Save, signal: AbortSignal): Promise<Sha256 | undefined> {
@@ -242,7 +244,7 @@ export class Publication {
     }
     if (stop.aborted) throw new KodomountError("Interrupted", "The mount is stopping");
     const head = await this.#verify(slot, save, upload, failure === undefined);
-    if (head !== undefined && isOf(head, save, upload)) return this.#commit(slot, save, head.etag);
+    if (head !== undefined && isOf(head, save, upload)) return this.#commit(slot, save, head);
     if (failure === undefined && head !== undefined && (await this.#isForeign(slot, save, head))) {
       this.#engine.log.warn(
         { key: slot.key },
@@ -308,7 +310,11 @@ export class Publication {
     return this.#transfer.forget(slot, upload, { abort: true });
   }
 
-  async #commit(slot: Slot, save: Save, etag: Etag): Promise<void> {
+  async #commit(
+    slot: Slot,
+    save: Save,
+    { etag, metadata }: Pick<ObjectHead, "etag" | "metadata">,
+  ): Promise<void> {
     const { plan } = this.#engine;
     const { attributes } = save.record;
     const parts = save.content.partNumbers().map((partNumber) => {
@@ -326,7 +332,7 @@ export class Publication {
       plan,
     };
     save.made = object;
-    const changes: Change[] = [{ put: "object", record: object }];
+    const changes = keptObject(this.#engine, object, metadata);
     for (const later of [slot.next, slot.open]) {
       if (later === undefined) continue;
       // It was begun on top of this save: its untouched ranges are this object's.

@@ -2,7 +2,7 @@
 // pending. Everything that is promised is in the catalog before a method returns.
 
 import { invariant, step } from "../base/mod.ts";
-import type { Change, ReplyRecord } from "../catalog/mod.ts";
+import type { Change, ObjectRecord, ReplyRecord } from "../catalog/mod.ts";
 import {
   type Attributes,
   type Base,
@@ -14,7 +14,11 @@ import {
   type SaveRecord,
   type Source,
 } from "../model/mod.ts";
-import { changeAttributes, changeCopyAttributes } from "./change-attributes.ts";
+import {
+  changeAttributes,
+  changeCopyAttributes,
+  changeObjectAttributes,
+} from "./change-attributes.ts";
 import { Driver } from "./driver.ts";
 import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
@@ -68,7 +72,7 @@ export class Publisher {
 
   /**
    * A new open save at `key`. An interrupted one of the same key is dropped, its upload is taken over.
-   * @returns undefined when `origin` is a save that has been committed meanwhile: look again.
+   * @returns undefined when `origin` has been committed, or is becoming another version: look again.
    */
   async begin(request: {
     key: Key;
@@ -82,9 +86,10 @@ export class Publisher {
     reply?: ReplyRecord;
   }): Promise<Save | undefined> {
     const { key, ino, attributes, origin, madePrivate, foresee, reply } = request;
-    const slot = this.#slotOf(key);
+    const slot = this.slotOf(key);
     const held = this.#heldAt(slot, madePrivate);
     invariant(slot.open === undefined, `only one open save at ${key}`);
+    if (slot.isCopying && origin.kind === "object") return undefined;
     const record = newRecord({ key, ino, attributes, ...underneath(origin), held });
     const save = this.#newSave(record);
     if (held?.final !== undefined && foresee !== undefined)
@@ -98,7 +103,7 @@ export class Publisher {
       if (!started) await this.discard(save);
       else {
         this.#engine.needs.add(save);
-        this.#slotOf(save.record.key).changed.notify();
+        this.slotOf(save.record.key).changed.notify();
       }
       return started ? save : undefined;
     } catch (error) {
@@ -117,7 +122,7 @@ export class Publisher {
     if (options.durable) await save.content.sync();
     step("save.closing");
     if (save.isNameless) return; // removed meanwhile: there is nothing to publish
-    const slot = this.#slotOf(save.record.key);
+    const slot = this.slotOf(save.record.key);
     const isBehind = slot.closed?.record.state.kind === "completing";
     const superseded = isBehind ? slot.next : slot.closed;
     const { want } = slot;
@@ -140,7 +145,7 @@ export class Publisher {
   /** The close of a file under a held name: it waits for its rename. */
   async hold(save: Save, options: CloseOptions): Promise<void> {
     await holdSave(this.#engine, save, options);
-    this.#wakeAll(this.#slotOf(save.record.key));
+    this.#wakeAll(this.slotOf(save.record.key));
   }
 
   /** See `Driver.sendHeld`. */
@@ -217,6 +222,12 @@ export class Publisher {
     return changeAttributes(this.#engine, save, change);
   }
 
+  /** See `changeObjectAttributes`. */
+  async changeObjectAttributes(record: ObjectRecord): Promise<void> {
+    const slot = await changeObjectAttributes(this.#engine, record);
+    if (slot !== undefined) this.#driver.wake(slot);
+  }
+
   /** See `Namespace.rename`. */
   rename(moves: readonly Move[]): Promise<Change[] | undefined> {
     return this.#namespace.rename(moves);
@@ -259,7 +270,7 @@ export class Publisher {
 
   /** Somebody waits for all that was closed so far: nothing of it is held back to be superseded. */
   hurry(): void {
-    this.#engine.pace.hurry(this.#engine.order.last);
+    this.#driver.hurry();
   }
 
   /** Everything that is pending, for status. */
@@ -293,7 +304,7 @@ export class Publisher {
 
   /** Nameless content gets a name: from now on it is an open save like any other. Nothing is pending at `key`. */
   async enter(save: Save, key: Key, reply: ReplyRecord): Promise<void> {
-    const slot = this.#slotOf(key);
+    const slot = this.slotOf(key);
     if (slot.interrupted !== undefined) await this.discard(slot.interrupted);
     if (slot.upload !== undefined) await this.#driver.transfer.doubt(slot.upload);
     await this.journal(enterNameless(this.#engine, save, slot), [key], reply);
@@ -307,10 +318,6 @@ export class Publisher {
   }
 
   slotOf(key: Key): Slot {
-    return this.#slotOf(key);
-  }
-
-  #slotOf(key: Key): Slot {
     return this.#engine.slots.of(key);
   }
 

@@ -23,6 +23,8 @@ export class Slot {
   creating: Promise<Upload> | undefined;
   /** Look at the bucket before anything is published: it was loaded at start, or waited too long. */
   look = false;
+  /** The object is being copied onto itself, with other metadata: it becomes another version at any moment. */
+  isCopying = false;
   /** A driver is at work; `again`: it must look once more before it ends. */
   driving = false;
   again = false;

@@ -26,9 +26,9 @@ export type WaitsFor =
 export interface Pending {
   /** Path below the mount point. */
   readonly path: string;
-  /** Undefined for a copy or deletion. */
+  /** Undefined for a want: a copy, a deletion, attributes. */
   readonly save: string | undefined;
-  readonly state: SaveState["kind"] | "copy" | "delete";
+  readonly state: SaveState["kind"] | "copy" | "delete" | "attributes";
   readonly size: number;
   /** Parts, and their bytes, that the store has as they are now. */
   readonly partsAcknowledged: number;
@@ -122,20 +122,30 @@ function inWords(why: Code, lastError: string | undefined): string {
 }
 
 function ofWant(engine: Engine, slot: Slot, want: Want): Pending {
-  const isCopy = want.kind === "copy";
   const hasCopier = engine.slots.copierOf(slot.key) !== undefined;
   return {
     path: slot.key,
     save: undefined,
-    state: isCopy ? "copy" : "delete",
-    size: isCopy ? want.size : 0,
+    state: want.kind === "absent" ? "delete" : want.kind,
+    size: want.kind === "absent" ? 0 : want.size,
     partsAcknowledged: 0,
     bytesAcknowledged: 0,
     partsTotal: 0,
     waitsFor: hasCopier ? "copies" : "store",
-    since: isCopy ? engine.order.closedAt(want.order) : engine.troubles.of(slot.key)?.since,
+    since: sinceOf(engine, slot, want),
     promised: true,
     why: undefined,
     error: engine.troubles.of(slot.key)?.error ?? slot.lastError,
   };
+}
+
+function sinceOf(engine: Engine, slot: Slot, want: Want): number | undefined {
+  switch (want.kind) {
+    case "copy":
+      return engine.order.closedAt(want.order);
+    case "absent":
+      return engine.troubles.of(slot.key)?.since;
+    case "attributes":
+      return want.since;
+  }
 }

@@ -11,7 +11,9 @@ export function takeUploadSlot(engine: Engine, save: Save): Slot | undefined {
   if (held.final === undefined) return undefined;
   const slot = engine.slots.of(held.final);
   const taken = slot.guest !== undefined && slot.guest.record.key !== key;
-  if (taken || slot.visible !== undefined || slot.want !== undefined) return undefined;
+  const isPending = slot.visible !== undefined || slot.isCopying;
+  const isWanted = slot.want !== undefined && slot.want.kind !== "attributes";
+  if (taken || isPending || isWanted) return undefined;
   slot.guest = save;
   return slot;
 }

@@ -273,6 +273,18 @@ function copyTests(use: () => Bench): void {
     expect(await use().read(key)).toBe("content");
   });
 
+  test("copy() onto itself that comes too late changes nothing where the store looks", async () => {
+    const { etag } = await use().put("copy/late", "old", METADATA);
+    await use().put("copy/late", "new", { newer: "yes" });
+    const key = toKey("copy/late");
+    const asked = use().store.copy({ from: key, to: key, etag, metadata: { x: "y" } });
+    const ignored = use().subject.profile.ignores.includes("copy-source-if-match");
+    expect(await rejection(asked)).toBe(ignored ? "accepted" : "PreconditionFailed");
+    expect(await use().read(key)).toBe("new");
+    const metadata = ignored ? { x: "y" } : { newer: "yes" };
+    expect(await use().store.head(key)).toMatchObject({ metadata });
+  });
+
   test("copy() of what is not there is NotFound", async () => {
     const asked = use().store.copy({
       from: toKey("copy/none"),

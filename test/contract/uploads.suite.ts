@@ -124,6 +124,24 @@ export function copyPartTests(use: () => Bench): void {
     expect((await use().store.get({ key: toKey(key) })).bytes.equals(expected)).toBe(true);
   });
 
+  test("copyPart() of an object into its own successor: the same content with other metadata", async () => {
+    const size = use().partSize;
+    const content = randomBytes(size + 10);
+    const { etag } = await use().put("copy-part/self", content, { old: "yes" });
+    const key = toKey("copy-part/self");
+    const uploadId = await use().upload("copy-part/self", { x: "y" });
+    const parts: Sent[] = [];
+    for (const [index, length] of [size, 10].entries()) {
+      const partNumber = toPartNumber(index + 1);
+      const range = { offset: index * size, length };
+      const request = { key, uploadId, partNumber, from: key, etag, range };
+      parts.push({ partNumber, etag: (await use().store.copyPart(request)).etag });
+    }
+    await use().complete("copy-part/self", uploadId, parts);
+    expect(await use().store.head(key)).toMatchObject({ metadata: { x: "y" } });
+    expect((await use().store.get({ key })).bytes.equals(content)).toBe(true);
+  });
+
   test("copyPart() says what is not there", async () => {
     const { etag } = await use().put("copy-part/some", "0123456789");
     const key = toKey("copy-part/x");

@@ -99,6 +99,10 @@ const KINDS: [string, (value: unknown) => unknown, fc.Arbitrary<unknown>][] = [
     parseWant,
     fc.oneof(
       fc.record({ kind: fc.constant("absent"), etag: text }, { requiredKeys: ["kind"] }),
+      fc.record({
+        ...{ kind: fc.constant("attributes"), etag: text, size, attributes },
+        ...{ token: text, since: number },
+      }),
       fc.record(
         { kind: fc.constant("copy"), from: text, etag: text, size, attributes, order: fc.nat() },
         { requiredKeys: ["kind", "from", "etag", "size", "order"] },

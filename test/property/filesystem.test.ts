@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { toKey } from "../../src/model/mod.ts";
+import { fromMetadata, toKey } from "../../src/model/mod.ts";
 import { Driver } from "../support/driver.ts";
 import { drained, type Running, request, World } from "../support/world.ts";
 
@@ -30,6 +30,8 @@ type Op =
   | { readonly kind: "rename"; readonly name: string; readonly to: string }
   | { readonly kind: "mark"; readonly name: string; readonly mode: number }
   | { readonly kind: "unlink" | "read"; readonly name: string }
+  /** Somebody waits: what is put off is done now, while the next operations come. */
+  | { readonly kind: "hurry" }
   | { readonly kind: "restart" };
 
 const name = fc.constantFrom(...NAMES);
@@ -57,6 +59,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom("unlink" as const, "read" as const), name }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("mark" as const), name, mode }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("hurry" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
 );
 
@@ -83,6 +86,7 @@ class Subject {
 
   async apply(step: Op): Promise<void> {
     if (step.kind === "restart") return this.restart();
+    if (step.kind === "hurry") return this.running.publisher.hurry();
     const before = this.model.get(step.name);
     switch (step.kind) {
       case "save": {
@@ -205,11 +209,14 @@ class Subject {
   }
 
   /** The bucket itself, once everything is published. */
-  async checkBucket(): Promise<void> {
+  async checkBucket(persists: boolean): Promise<void> {
     await drained(this.running);
     const store = this.world.bucket();
-    for (const [file, bytes] of this.model)
+    for (const [file, bytes] of this.model) {
       expect((await store.get({ key: toKey(file) })).bytes.equals(bytes)).toBe(true);
+      const { mode = 0 } = fromMetadata((await store.head(toKey(file)))?.metadata ?? {});
+      if (persists) expect(mode & 0o777).toBe(this.modes.get(file) ?? 0o644);
+    }
     expect(
       this.world.emulator
         .objects("bucket")
@@ -231,14 +238,15 @@ test("the filesystem is files in memory, whatever is done to it and whenever it 
     fc.asyncProperty(
       fc.array(op, { minLength: 3, maxLength: 14 }),
       fc.constantFrom("commit" as const, "local" as const),
-      async (ops, closeMode) => {
-        await using world = await World.create({ closeMode, keepMs: 500 });
+      fc.boolean(),
+      async (ops, closeMode, persistAttributes) => {
+        await using world = await World.create({ closeMode, persistAttributes, keepMs: 500 });
         const subject = new Subject(world, await world.start());
         for (const step of ops) {
           await subject.apply(step);
           await subject.check();
         }
-        await subject.checkBucket();
+        await subject.checkBucket(persistAttributes);
       },
     ),
     { numRuns: 40, ...(seed === undefined ? {} : { seed: Number(seed) }), verbose: 1 },

@@ -40,6 +40,7 @@ export interface WorldOptions {
   readonly listTtlMs?: number;
   /** Bytes that one CopyObject takes; larger objects are copied by parts. */
   readonly copySizeMax?: number;
+  readonly persistAttributes?: boolean;
   /** How long a lookup may take. */
   readonly deadlineMs?: number;
 }
@@ -172,6 +173,7 @@ export class World implements AsyncDisposable {
       background,
       plan: this.plan,
       lagMs,
+      persistAttributes: this.#options.persistAttributes ?? false,
       copySizeMax: this.#options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,
       held: new HeldNames(this.#options.hold),
       holdMs: this.#options.holdMs ?? 60_000,
@@ -208,6 +210,7 @@ export class World implements AsyncDisposable {
       stop: async () => {
         if (!this.#running.delete(running)) return;
         await started.stop();
+        await loader.stop();
         await sender.stop();
         store.close();
         await spill.close();

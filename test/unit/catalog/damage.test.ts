@@ -50,7 +50,7 @@ describe("Catalog.open", () => {
     await meddle(fixture.dir, (db) => db.put("m/schema", encode("m/schema", { version: 9 })));
     await expect(fixture.open()).rejects.toMatchObject({
       code: "Config",
-      message: expect.stringMatching(/version 9.*up to 2/),
+      message: expect.stringMatching(/version 9.*up to 3/),
     });
   });
 
