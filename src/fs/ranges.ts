@@ -85,7 +85,8 @@ export class Ranges {
     using _ = await target.node.mutex.acquire(request.signal);
     const { save } = target.node;
     const isNew = save?.record.state.kind === "open" && save.content.size === to.offset;
-    if (!isNew || save.isNameless || end === undefined) throw notInStore();
+    const isChanging = this.#core.options.publisher.find(key)?.isCopying;
+    if (!isNew || save.isNameless || end === undefined || isChanging) throw notInStore();
     const before = save.record.source;
     if (to.offset > 0 && (before?.key !== key || before.etag !== etag)) throw notInStore();
     await this.#files.change(target.node, request.signal, () =>
