@@ -44,6 +44,8 @@ export interface CatalogOptions {
   readonly clock: Clock;
   /** Of the running kernel: after another one nothing that was not synced is believed. */
   readonly bootId: string;
+  /** What opens LevelDB; tests put databases here that fill up, or end with the process they belong to. */
+  readonly openDatabase?: typeof openDatabase;
 }
 
 export class Catalog {
@@ -80,7 +82,7 @@ export class Catalog {
    */
   static async open(options: CatalogOptions): Promise<Catalog> {
     const { dir } = options;
-    const db = await openDatabase(dir);
+    const db = await (options.openDatabase ?? openDatabase)(dir);
     try {
       const catalog = new Catalog(db, options, await readMeta(db, options));
       await catalog.#journal.write(started(options.identity), true);

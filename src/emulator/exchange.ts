@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { type Clock, describe, type Log, unreachable } from "../base/mod.ts";
 import type { Limits } from "./call.ts";
 import type { Disk } from "./disk.ts";
@@ -46,7 +47,8 @@ export async function serve(
   response.setHeader("Date", new Date(clock.now()).toUTCString());
   try {
     if (latencyMs > 0) await clock.sleep(latencyMs);
-    const answer = (): Promise<Reply> => work(request, target, { wire, shared });
+    const answer = (body: AsyncIterable<Buffer> = wire.body()): Promise<Reply> =>
+      work(request, target, { wire, shared }, body);
     const reply = await underFault(fault, { wire, shared, target: asked, answer });
     if (reply !== undefined) await wire.send(reply);
   } catch (error) {
@@ -64,7 +66,7 @@ interface Context {
 /** The reply to send, or undefined when the fault leaves none. */
 async function underFault(
   fault: Fault | undefined,
-  context: Context & { target: Target; answer: () => Promise<Reply> },
+  context: Context & { target: Target; answer: (body?: AsyncIterable<Buffer>) => Promise<Reply> },
 ): Promise<Reply | undefined> {
   const { wire, shared, target, answer } = context;
   if (fault === undefined) return answer();
@@ -84,14 +86,20 @@ async function underFault(
       await wire.drain();
       return wire.stall();
     case "lost-reply": {
-      const { body } = await answer();
-      if (body?.kind === "lease") await body.lease[Symbol.asyncDispose]();
+      await dropReply(await answer());
       wire.reset();
       return undefined;
     }
     case "slow":
       await shared.clock.sleep(fault.delayMs);
       return answer();
+    case "late": {
+      const body = await Readable.from(wire.body()).toArray();
+      wire.reset();
+      await shared.clock.sleep(fault.delayMs);
+      await dropReply(await answer(Readable.from(body)));
+      return undefined;
+    }
     case "error-in-200":
       await wire.drain();
       return errorReply({ status: 200, code: fault.code, message: "A fault that was ordered" });
@@ -101,6 +109,10 @@ async function underFault(
     default:
       return unreachable(fault);
   }
+}
+
+async function dropReply({ body }: Reply): Promise<void> {
+  if (body?.kind === "lease") await body.lease[Symbol.asyncDispose]();
 }
 
 const CODE_BY_STATUS: Readonly<Record<number, string>> = {
@@ -124,13 +136,13 @@ async function work(
   request: IncomingMessage,
   target: Target | Refusal,
   { wire, shared }: Context,
+  body: AsyncIterable<Buffer>,
 ): Promise<Reply> {
   const { disk, clock, limits, keys, log } = shared;
   try {
     if (target instanceof Refusal) throw target;
     const payloadHash = verifySignature(request, target, keys, clock.now());
     const { headers } = request;
-    const body = wire.body();
     return await dispatch({ target, headers, body, payloadHash, disk, clock, limits });
   } catch (error) {
     if (wire.broken) throw error;

@@ -17,6 +17,8 @@ export type Fault =
   | { readonly kind: "lost-reply" }
   /** The work is done so much later. */
   | { readonly kind: "slow"; readonly delayMs: number }
+  /** The body is taken in, the connection reset, and the work done so much later: behind what was asked meanwhile. */
+  | { readonly kind: "late"; readonly delayMs: number }
   /** Status 200 with an error in the body, as S3 does when a complete or copy fails late; the work is not done. */
   | { readonly kind: "error-in-200"; readonly code: string }
   /** The upload of the request is gone, as after its expiry. */
@@ -28,6 +30,7 @@ const FAULT_KINDS: readonly Fault["kind"][] = [
   "stall",
   "lost-reply",
   "slow",
+  "late",
   "error-in-200",
   "no-such-upload",
 ];
@@ -139,7 +142,7 @@ function assertOrder({ kind, fault, count = 1, skip = 0 }: OrderRequest): void {
       "Invalid",
       `Cannot order a fault as 'status' must be from 300 to 599: received ${fault.status}`,
     );
-  if (fault.kind === "slow" && !(fault.delayMs >= 0))
+  if ((fault.kind === "slow" || fault.kind === "late") && !(fault.delayMs >= 0))
     throw new KodomountError(
       "Invalid",
       `Cannot order a fault as 'delayMs' must be >= 0: received ${fault.delayMs}`,

@@ -86,7 +86,7 @@ export class Driver {
     try {
       while (slot.again && !this.#engine.stop.aborted) {
         slot.again = false;
-        const again = await this.#stepOf(slot);
+        const again = await this.#tryStep(slot);
         if (again === "pause") {
           await this.#engine.clock.sleep(pauseMs, this.#engine.stop).catch(ignoreInterrupted);
           pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
@@ -97,6 +97,17 @@ export class Driver {
       slot.driving = false;
       slot.changed.notify();
       if (slot.isEmpty) this.#engine.slots.delete(slot);
+    }
+  }
+
+  /** The catalog may be full, or its disk fail: what is owed stays owed, and is tried again when it can be written. */
+  async #tryStep(slot: Slot): Promise<"idle" | "more" | "pause"> {
+    try {
+      return await this.#stepOf(slot);
+    } catch (error) {
+      slot.lastError = describe(error);
+      this.#engine.log.error({ key: slot.key, err: error }, `${slot.key}: ${slot.lastError}`);
+      return "pause";
     }
   }
 
@@ -138,6 +149,8 @@ export class Driver {
       if (codeOf(error) === "Interrupted") return "pause";
       slot.lastError = describe(error);
       if (error instanceof KodomountError && error.retryable) return "pause";
+      // Of the local disk: room comes back, and nobody has to say so.
+      if (codeOf(error) === "NoSpace") return "pause";
       await this.#park(slot, save, error);
       return "more";
     }

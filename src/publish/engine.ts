@@ -3,7 +3,7 @@
 import type { Background, Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
 import type { Etag, HeldNames, Key, PartPlan, SaveId } from "../model/mod.ts";
-import type { Sender } from "../send/mod.ts";
+import type { Sending } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore, Troubles } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
@@ -20,7 +20,7 @@ import type { Slots } from "./slots.ts";
 export interface PublisherOptions {
   readonly catalog: Catalog;
   readonly spill: Spill;
-  readonly sender: Sender;
+  readonly sender: Sending;
   /** Retries without end: an outage of any length is waited out. */
   readonly store: ObjectStore;
   readonly clock: Clock;

@@ -1,5 +1,6 @@
 // The end of a save whose writer died, or whose temporary name was never renamed: kept, hidden, not published by itself.
 
+import { describe } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import { isDirectoryKey, type SaveRecord } from "../model/mod.ts";
 import { dropInterrupted, dropSave } from "./drop-save.ts";
@@ -11,7 +12,7 @@ import { leaveUploadSlot } from "./upload-slot.ts";
 
 /** Its writer died, or it was never renamed. @returns the slots that have changed. */
 export async function interruptSave(engine: Engine, save: Save): Promise<Slot[]> {
-  await save.content.freezeAll();
+  await freezeIfPossible(engine, save);
   save.abandon.abort();
   const from = engine.slots.of(save.record.key);
   const why = save.record.state.kind === "held" ? "was never renamed" : "lost its writer";
@@ -57,4 +58,16 @@ export function enterInterrupted(
   ];
   slot.interrupted = save;
   return { changes, slot };
+}
+
+/** On a disk that is full what was written stays as a crash would leave it. */
+async function freezeIfPossible(engine: Engine, save: Save): Promise<void> {
+  try {
+    await save.content.freezeAll();
+  } catch (error) {
+    engine.log.warn(
+      { key: save.record.key, err: error },
+      `The end of what was written to ${save.record.key} could not be kept: ${describe(error)}`,
+    );
+  }
 }

@@ -19,6 +19,7 @@ import {
   changeCopyAttributes,
   changeObjectAttributes,
 } from "./change-attributes.ts";
+import { closeSave } from "./close-save.ts";
 import { Driver } from "./driver.ts";
 import { dropInterrupted, dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
@@ -29,7 +30,6 @@ import { type Move, Namespace } from "./namespace.ts";
 import { copyFrom } from "./needs.ts";
 import { newRecord, newSave, type Origin, underneath } from "./new-save.ts";
 import { act, type OperatorOrder } from "./operator.ts";
-import { directoryOf } from "./order.ts";
 import { refuseSave } from "./refuse-save.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, partChanges, sizeChanges } from "./save-records.ts";
@@ -112,34 +112,14 @@ export class Publisher {
     }
   }
 
-  /**
-   * Orderly closed: from now on the save must be published or parked. A closed one that is pending is superseded; one
-   * whose completing request is under way goes first.
-   */
+  /** Orderly closed: from now on the save must be published or parked. See `closeSave`. */
   async close(save: Save, options: CloseOptions): Promise<void> {
-    const { catalog } = this.#engine;
-    await save.content.freezeAll();
-    if (options.durable) await save.content.sync();
-    step("save.closing");
-    if (save.isNameless) return; // removed meanwhile: there is nothing to publish
-    const slot = this.slotOf(save.record.key);
-    const isBehind = slot.closed?.record.state.kind === "completing";
-    const superseded = isBehind ? slot.next : slot.closed;
-    const { want } = slot;
-    const changes = this.#closeChanges(save, slot, options.durable);
-    if (superseded !== undefined) changes.push(...dropChanges(superseded));
-    if (isBehind) slot.next = save;
-    else slot.closed = save;
-    slot.want = undefined;
-    if (slot.open === save) slot.open = undefined;
-    this.#engine.needs.add(save);
-    if (superseded !== undefined) superseded.supersededBy = save;
-    if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
-    await catalog.apply(changes, { sync: options.durable });
-    step("save.closed");
-    if (want?.kind === "copy") this.#engine.order.leave(want.order, directoryOf(slot.key));
-    if (superseded !== undefined) dropSave(this.#engine, superseded);
-    this.#wakeAll(slot);
+    const { key } = save.record;
+    try {
+      await closeSave(this.#engine, save, options);
+    } finally {
+      this.#wakeAll(this.slotOf(key));
+    }
   }
 
   /** The close of a file under a held name: it waits for its rename. */
@@ -359,23 +339,6 @@ export class Publisher {
   #heldAt({ key, closed }: Slot, madePrivate: boolean | undefined): Held | undefined {
     if (closed === undefined) return this.#engine.held.find(key, madePrivate);
     return closed.record.state.kind === "held" ? closed.record.held : undefined;
-  }
-
-  /** Its place in the order of closes, and everything a restart needs to go on from here. */
-  #closeChanges(save: Save, slot: Slot, durable: boolean): Change[] {
-    const { order, clock } = this.#engine;
-    const closedAt = clock.now();
-    const place = order.take(directoryOf(slot.key), closedAt);
-    const closed = save.after({
-      kind: "close",
-      size: save.content.size,
-      closedAt,
-      order: place,
-    });
-    save.record = { ...closed, fsynced: durable };
-    const changes: Change[] = [{ put: "save", record: save.record }, ...partChanges(save)];
-    if (slot.want !== undefined) changes.push({ del: "want", key: slot.key });
-    return changes;
   }
 
   /** Also those who wait for what happened at this key. */

@@ -45,8 +45,9 @@ function droppedChanges(save: Save): Change[] {
     .map((partNumber): Change => ({ del: "part", save: id, partNumber }));
 }
 
-/** Nothing of it is kept. */
+/** Nothing of it is kept; what is about to be recorded of it is not any more. */
 export function dropChanges(save: Save): Change[] {
+  save.isDropped = true;
   const { id } = save.record;
   // To look for its parts in the catalog costs as much as the rest: a small file has one at most.
   const parts: Change = save.content.isInMemory

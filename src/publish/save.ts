@@ -23,6 +23,8 @@ export class Save {
   isModification = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
+  /** The catalog has been told to forget it: nothing of it is recorded any more. */
+  isDropped = false;
   /** It is entered at no key: its name is gone while somebody has it open. Nothing of it is recorded any more. */
   isNameless = false;
   /** The object that it has become, from the moment that the catalog is told so: what changes now is of the object. */

@@ -24,15 +24,14 @@ import {
   type Sealed,
   samePlan,
   sourceOf,
-  toMetadata,
 } from "../model/mod.ts";
 import { corruptPart } from "./content.ts";
+import { createUpload } from "./create-upload.ts";
 import type { Engine } from "./engine.ts";
-import { newToken } from "./ids.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
 import { identityOf, type Target } from "./target.ts";
-import { type Attempt, Upload } from "./upload.ts";
+import type { Attempt, Upload } from "./upload.ts";
 
 /** One part that the upload shall hold, and what it holds at that number. */
 interface Sending {
@@ -87,7 +86,8 @@ export class Transfer {
         signal,
       );
       const sealed = save.content.seal(partNumber, rev, sha256);
-      if (sealed !== undefined)
+      // Of a save that was dropped meanwhile nothing may come back.
+      if (sealed !== undefined && !save.isDropped)
         await this.#record({
           put: "part",
           record: {
@@ -180,7 +180,7 @@ export class Transfer {
     if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan))
       return slot.upload;
     if (slot.upload !== undefined) await this.forget(slot, slot.upload, { abort: true });
-    slot.creating ??= this.#create(slot, save).finally(() => {
+    slot.creating ??= createUpload(this.#engine, slot, save).finally(() => {
       slot.creating = undefined;
     });
     return slot.creating;
@@ -190,21 +190,6 @@ export class Transfer {
   async #forgetUnlessNeeded(slot: Slot, upload: Upload): Promise<void> {
     if (slot.visible ?? slot.interrupted ?? slot.guest) return;
     await this.forget(slot, upload, { abort: true });
-  }
-
-  async #create(slot: Slot, save: Save): Promise<Upload> {
-    const { store, clock, plan, stop } = this.#engine;
-    const token = newToken();
-    const attributes = (await save.foreseen) ?? save.record.attributes;
-    const metadata = toMetadata(attributes, token);
-    // Not given up with the save: an upload whose id we have not heard could not be aborted.
-    const { uploadId } = await store.createUpload({ key: slot.key, metadata }, stop);
-    step("upload.created");
-    const record = { key: slot.key, uploadId, token, plan, createdAt: clock.now(), doubt: false };
-    await this.#record({ put: "upload", record });
-    step("upload.recorded");
-    slot.upload = new Upload(record, []);
-    return slot.upload;
   }
 
   /** Waits for an attempt at the same content, ends one at other content: never two of one part at once. */
@@ -250,13 +235,16 @@ export class Transfer {
     switch (action.kind) {
       case "have":
         return;
-      case "copy":
-        return this.#acknowledge(
-          upload,
-          partNumber,
-          target,
-          await this.#copy(slot, save, { key: slot.key, ...part, ...action }, signal),
+      case "copy": {
+        const copied = await this.#copyOrSend(
+          slot,
+          save,
+          { key: slot.key, ...part, ...action },
+          signal,
         );
+        if (copied !== undefined) await this.#acknowledge(upload, partNumber, target, copied);
+        return;
+      }
       case "send": {
         invariant(target.kind === "sealed", "only a sealed part is sent");
         const { isRepeated } = await this.#engine.sender.uploadPart(
@@ -304,6 +292,24 @@ export class Transfer {
     return object;
   }
 
+  /** undefined: it cannot be copied, and from now on parts of this upload are sent whose bytes are here. */
+  async #copyOrSend(
+    slot: Slot,
+    save: Save,
+    part: Sending & { key: Key; etag: Etag },
+    signal: AbortSignal,
+  ): Promise<Etag | undefined> {
+    try {
+      return await this.#copy(slot, save, part, signal);
+    } catch (error) {
+      const code = codeOf(error);
+      const isOver = code === "Interrupted" || code === "NoSuchUpload";
+      if (part.target.kind === "base" || isOver) throw error;
+      part.upload.copyFailed = true;
+      return undefined;
+    }
+  }
+
   /** Some stores ignore the condition on the source's version: HEAD looks before the first copy, and before Complete. */
   async #copy(
     slot: Slot,
@@ -347,10 +353,6 @@ export class Transfer {
           { cause: failure },
         );
       return save.content.materialize(partNumber); // a store that cannot copy: fetch and send
-    }
-    if (!upload.copyFailed && (await this.#copySource(slot, upload)) !== undefined) {
-      upload.copyFailed = true;
-      return;
     }
     const now = save.content.part(partNumber);
     if (now.kind !== "sealed" || now.rev !== target.rev) return; // rewritten meanwhile

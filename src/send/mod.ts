@@ -1,3 +1,3 @@
 // Door of `send`: bytes on their way, in a thread of their own.
 
-export { Sender, type SenderOptions } from "./sender.ts";
+export { Sender, type SenderOptions, type Sending } from "./sender.ts";

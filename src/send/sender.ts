@@ -26,6 +26,9 @@ import("tsx/esm/api").then(({ register }) => { register(); return import(workerD
 /** Requests that are given up end at once; the rest of them, a retry that sleeps, is not worth more. */
 const GIVE_UP_MS = 2000;
 
+/** What who publishes needs of a sender. */
+export type Sending = Pick<Sender, "hash" | "uploadPart" | "put">;
+
 interface Result {
   readonly value: string;
   readonly isRepeated?: boolean;

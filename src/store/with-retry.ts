@@ -62,10 +62,20 @@ export function withRetry(
       retry(request.key, () => store.copyPart(request, signal), signal),
     listParts: (request, signal) =>
       retry(request.key, () => store.listParts(request, signal), signal),
-    complete: (request, signal) => store.complete(request, signal),
+    complete: (request, signal) => unlessSkewed(() => store.complete(request, signal)),
     abort: (request, signal) => retry(request.key, () => store.abort(request, signal), signal),
     close: () => store.close(),
   };
+}
+
+/** Once more with the store's time, which the SDK has learned from the refusal: such a request has had no effect. */
+async function unlessSkewed<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!isSkewed(error)) throw error;
+  }
+  return task();
 }
 
 /**
@@ -108,5 +118,9 @@ export async function retrying<T>(
 function mayPass(error: unknown, attempt: number): boolean {
   if (!(error instanceof KodomountError)) return false;
   // The SDK has learned the server's time from the refusal: the next request is signed with that, once our clock was set.
-  return error.retryable || (error.code === "ClockSkewed" && attempt === 0);
+  return error.retryable || (isSkewed(error) && attempt === 0);
+}
+
+function isSkewed(error: unknown): boolean {
+  return error instanceof KodomountError && error.code === "ClockSkewed";
 }

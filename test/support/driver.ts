@@ -16,9 +16,12 @@ export const FLAGS: OpenFlags = {
 
 export class Driver {
   readonly #fs: Filesystem;
+  /** Interrupts what waits for content. */
+  readonly #signal: AbortSignal;
 
-  constructor(filesystem: Filesystem) {
+  constructor(filesystem: Filesystem, signal = new AbortController().signal) {
     this.#fs = filesystem;
+    this.#signal = signal;
   }
 
   async ino(path: string): Promise<Ino> {
@@ -40,11 +43,10 @@ export class Driver {
     return this.#fs.getattr(request(), await this.ino(path));
   }
 
-  async create(path: string, mode = 0o644): Promise<HandleId> {
+  async create(path: string, mode = 0o644, flags: Partial<OpenFlags> = {}): Promise<HandleId> {
     const { parent, name } = await this.parent(path);
-    return (
-      await this.#fs.create(request(), parent, name, { mode, flags: { ...FLAGS, truncate: true } })
-    ).opened.handle;
+    const options = { mode, flags: { ...FLAGS, truncate: true, ...flags } };
+    return (await this.#fs.create(request(), parent, name, options)).opened.handle;
   }
 
   async open(path: string, flags: Partial<OpenFlags> = {}): Promise<HandleId> {
@@ -52,12 +54,16 @@ export class Driver {
   }
 
   write(handle: HandleId, offset: number, data: Uint8Array): Promise<void> {
-    return this.#fs.write(request(), handle, offset, data);
+    return this.#fs.write(request({ signal: this.#signal }), handle, offset, data);
   }
 
-  async close(handle: HandleId, signal?: AbortSignal): Promise<void> {
+  async fsync(handle: HandleId): Promise<void> {
+    await this.#fs.fsync(request({ signal: this.#signal }), handle, false);
+  }
+
+  async close(handle: HandleId, signal = this.#signal): Promise<void> {
     try {
-      await this.#fs.flush(request(signal === undefined ? {} : { signal }), handle, LIVE_CLOSE);
+      await this.#fs.flush(request({ signal }), handle, LIVE_CLOSE);
     } finally {
       await this.#fs.release(handle);
     }

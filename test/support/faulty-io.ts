@@ -27,6 +27,7 @@ export class FaultyIo implements SpillIo {
   /** What `space` answers; the real disk's when undefined. */
   diskSpace: DiskSpace | undefined;
   readonly #faults: Fault[] = [];
+  #failures = 0;
   readonly #counts = new Map<IoKind, number>();
   readonly #nodes = new Map<string, Node>();
   readonly #directories = new Set<string>();
@@ -37,6 +38,16 @@ export class FaultyIo implements SpillIo {
   /** `times` calls of that kind fail with that errno before they have done anything, `after` as many others. */
   fail(kind: IoKind, errno: string, { times = 1, after = 0 } = {}): void {
     this.#faults.push({ kind, errno, after, left: times });
+  }
+
+  /** How many calls have failed so far. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** No call fails any more. */
+  heal(): void {
+    this.#faults.length = 0;
   }
 
   /** How many calls of that kind there were, failed ones included. */
@@ -54,13 +65,18 @@ export class FaultyIo implements SpillIo {
    * descriptors are closed. Directories that were made here in one that was not are taken to be durable.
    */
   async powerLoss(): Promise<void> {
-    for (const fd of this.#open.keys()) await nodeIo.close(fd);
-    this.#open.clear();
+    await this.died();
     const roots = [...this.#directories].filter((path) => !this.#directories.has(dirname(path)));
     this.#nodes.clear();
     this.#directories.clear();
     const restored = new Map<Node, string>();
     for (const root of roots) await this.#restore(root, restored);
+  }
+
+  /** Whoever used this disk is dead: its descriptors are closed, nothing else is changed. */
+  async died(): Promise<void> {
+    for (const fd of this.#open.keys()) await nodeIo.close(fd);
+    this.#open.clear();
   }
 
   async open(path: string, options: { create: boolean }): Promise<number> {
@@ -166,6 +182,7 @@ export class FaultyIo implements SpillIo {
     fault.after -= 1;
     if (fault.after >= 0) return;
     fault.left -= 1;
+    this.#failures += 1;
     throw Object.assign(new Error(`${fault.errno}: injected, ${kind}`), {
       code: fault.errno,
       syscall: kind,

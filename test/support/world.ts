@@ -4,28 +4,15 @@
 import { randomBytes } from "node:crypto";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { Background, silentLog, systemClock } from "../../src/base/mod.ts";
-import { Catalog } from "../../src/catalog/mod.ts";
+import { silentLog, systemClock } from "../../src/base/mod.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
-import {
-  createFilesystem,
-  type Filesystem,
-  type KodoFilesystem,
-  type Request,
-} from "../../src/fs/mod.ts";
-import { Loader } from "../../src/load/mod.ts";
-import { HeldNames, type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
-import { type Publisher, startPublisher } from "../../src/publish/mod.ts";
-import { Sender } from "../../src/send/mod.ts";
-import { Spill } from "../../src/spill/mod.ts";
-import {
-  createS3Store,
-  type ObjectStore,
-  type StoreOptions,
-  Troubles,
-  withRetry,
-} from "../../src/store/mod.ts";
+import type { Request } from "../../src/fs/mod.ts";
+import { type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
+import { createS3Store, type ObjectStore, type StoreOptions } from "../../src/store/mod.ts";
+import { assemble, type Running, type Seams } from "./assemble.ts";
 import { tempDir } from "./temp.ts";
+
+export type { Running } from "./assemble.ts";
 
 export interface WorldOptions {
   /** Bytes of the first parts; small ones make many parts of a small file. */
@@ -43,21 +30,12 @@ export interface WorldOptions {
   readonly persistAttributes?: boolean;
   /** How long a lookup may take. */
   readonly deadlineMs?: number;
+  /** In the place of the real things. */
+  readonly seams?: Partial<Seams>;
 }
 
 const MIB = 1024 * 1024;
 const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
-
-/** A running mount without a kernel. */
-export interface Running {
-  readonly filesystem: Filesystem & KodoFilesystem;
-  readonly publisher: Publisher;
-  readonly catalog: Catalog;
-  readonly spill: Spill;
-  readonly background: Background;
-  /** An orderly end. */
-  stop(): Promise<void>;
-}
 
 /** One bucket and one state directory, over any number of runs. */
 export class World implements AsyncDisposable {
@@ -125,96 +103,28 @@ export class World implements AsyncDisposable {
   }
 
   async start(at: { stateDir?: string; bootId?: string } = {}): Promise<Running> {
-    const { stateDir = this.stateDir, bootId = "boot" } = at;
-    const clock = systemClock;
-    const log = silentLog;
-    const background = new Background(log);
-    const { closeMode = "commit", lagMs = 2000, spillLimit = 1024 * MIB } = this.#options;
-    const { listTtlMs = 5000, deadlineMs } = this.#options;
-    const catalog = await Catalog.open({
-      dir: join(stateDir, "catalog"),
-      identity: { endpoint: "test", bucket: "bucket", prefix: "" },
-      log,
-      clock,
-      bootId,
-    });
-    const spill = await Spill.open({
-      dir: join(stateDir, "spill"),
-      limit: spillLimit,
-      log,
-      canFree: () => publisherOf().canFree(),
-    });
-    const troubles = new Troubles(clock);
-    const store = withRetry(this.bucket(), { clock, log, troubles });
-    const sender = await Sender.start({ store: this.storeOptions, lanes: 8, log, clock, troubles });
-    const loader = new Loader({
-      store:
-        deadlineMs === undefined ? store : withRetry(this.bucket(), { clock, log, deadlineMs }),
-      reads: store,
-      catalog,
-      clock,
-      log,
-      ttlMs: listTtlMs,
-      defaults: { uid: 0, gid: 0, fileMode: 0o644, directoryMode: 0o755, mtimeMs: 0 },
-    });
-    let filesystem: KodoFilesystem | undefined;
-    let publisher: Publisher | undefined;
-    const publisherOf = (): Publisher => {
-      if (publisher === undefined) throw new Error("not started");
-      return publisher;
-    };
-    const started = await startPublisher({
-      catalog,
-      spill,
-      sender,
-      store,
-      clock,
-      log,
-      background,
+    const options = this.#options;
+    const assembled = await assemble({
+      storeOptions: this.storeOptions,
+      stateDir: at.stateDir ?? this.stateDir,
+      bootId: at.bootId ?? "boot",
       plan: this.plan,
-      lagMs,
-      persistAttributes: this.#options.persistAttributes ?? false,
-      copySizeMax: this.#options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,
-      held: new HeldNames(this.#options.hold),
-      holdMs: this.#options.holdMs ?? 60_000,
-      keepMs: this.#options.keepMs ?? 10_000,
-      onObjectChanged: (key, now) => {
-        loader.note(key, now);
-        filesystem?.objectChanged(key);
-      },
-      troubles,
-      trusted: catalog.sameBoot || catalog.cleanStop,
+      closeMode: options.closeMode ?? "commit",
+      lagMs: options.lagMs ?? 2000,
+      spillLimit: options.spillLimit ?? 1024 * MIB,
+      hold: options.hold ?? [],
+      holdMs: options.holdMs ?? 60_000,
+      keepMs: options.keepMs ?? 10_000,
+      listTtlMs: options.listTtlMs ?? 5000,
+      copySizeMax: options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,
+      deadlineMs: options.deadlineMs,
+      persistAttributes: options.persistAttributes ?? false,
+      seams: options.seams ?? {},
     });
-    publisher = started.publisher;
-    filesystem = createFilesystem({
-      publisher,
-      loader,
-      catalog,
-      clock,
-      log,
-      background,
-      closeMode,
-      readOnly: false,
-      prefix: "",
-      keySizeMax: 1024,
-      threadGroup: async (pid) => pid,
-      foresee: async () => undefined,
-    });
-    filesystem.restoreReplies(started.replies);
     const running: Running = {
-      filesystem,
-      publisher,
-      catalog,
-      spill,
-      background,
+      ...assembled,
       stop: async () => {
-        if (!this.#running.delete(running)) return;
-        await started.stop();
-        await loader.stop();
-        await sender.stop();
-        store.close();
-        await spill.close();
-        await catalog.close();
+        if (this.#running.delete(running)) await assembled.stop();
       },
     };
     this.#running.add(running);

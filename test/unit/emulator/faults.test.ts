@@ -230,6 +230,17 @@ describe("emulator: faults", () => {
     expect(slept).toEqual([7, 5000, 7]);
   });
 
+  test("late: the connection is reset, and the work is done behind what was asked meanwhile", async () => {
+    server.emulator.order({ kind: "PutObject", fault: { kind: "late", delayMs: 200 } });
+    const put = (Body: string): Promise<unknown> =>
+      client.send(new PutObjectCommand({ Bucket, Key: "k", Body }));
+    expect(await refusal(put("late"))).toMatch("no answer");
+    await put("in time");
+    const size = (): number | undefined => server.emulator.objects(Bucket)[0]?.size;
+    expect(size()).toBe("in time".length);
+    await expect.poll(size).toBe("late".length);
+  });
+
   test.each([
     { kind: "Nonsense", fault: { kind: "reset" } },
     { kind: "any", fault: { kind: "nonsense" } },

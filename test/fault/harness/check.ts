@@ -1,0 +1,51 @@
+// Compares what is in the bucket, once nothing is on its way any more, with what was promised.
+
+import type { Publisher } from "../../../src/publish/mod.ts";
+import { sha256 } from "./content.ts";
+import { find } from "./drain.ts";
+import type { Model, Outcome } from "./model.ts";
+
+/** What is wrong, in sentences. `visible`: hashes of the objects by key. `kept`: paths that a person has to look at. */
+export function checkPromises(
+  model: Model,
+  visible: ReadonlyMap<string, string>,
+  kept: ReadonlySet<string> = new Set(),
+): string[] {
+  const failures: string[] = [];
+  for (const [path, outcomes] of model.outcomes) {
+    const found = visible.get(path);
+    if (outcomes.some((outcome) => outcome?.sha256 === found) || kept.has(path)) continue;
+    failures.push(
+      `${path}: expected ${outcomes.map(told).join(" or ")}, found ${found ?? "nothing"}`,
+    );
+  }
+  for (const { from, to, outcomes } of model.moving) {
+    const isThere = [visible.get(from), visible.get(to)].some((found) =>
+      outcomes.some((outcome) => outcome?.sha256 === found),
+    );
+    if (!isThere) failures.push(`${from} was lost on its way to ${to}`);
+  }
+  for (const key of visible.keys())
+    if (!model.outcomes.has(key)) failures.push(`${key}: nobody has made it`);
+  return failures;
+}
+
+/** What an fsync has promised of files that were never closed must be readable by the operator. */
+export async function checkSynced(model: Model, publisher: Publisher): Promise<string[]> {
+  const failures: string[] = [];
+  for (const [path, bytes] of model.synced) {
+    const pending = publisher
+      .pending()
+      .find((each) => each.path === path && each.state === "interrupted");
+    const save = find(publisher, pending?.save);
+    const found = await save?.content.read(0, bytes.length);
+    if (found === undefined || sha256(found) !== sha256(bytes))
+      failures.push(`${path}: its fsync promised ${bytes.length} bytes that are not kept`);
+  }
+  model.synced.clear();
+  return failures;
+}
+
+function told(outcome: Outcome): string {
+  return outcome === undefined ? "nothing" : `${outcome.size} bytes ${outcome.sha256}`;
+}

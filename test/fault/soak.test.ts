@@ -1,0 +1,25 @@
+// 200 seeds of the fault harness without a kernel; `npm run soak` runs as many as you like.
+
+import { expect, test } from "vitest";
+import { runSeed } from "./harness/run.ts";
+
+const SEEDS = 200;
+/** Scenarios wait more than they compute. */
+const JOBS = 4;
+
+test(`S3.2 S3.3 S3.4 S4.1 S4.2: ${SEEDS} seeded scenarios of a program, a fault and a moment`, async () => {
+  const from = Number(process.env["KODOMOUNT_SEED"] ?? 1);
+  const seeds = Array.from({ length: SEEDS }, (_, index) => from + index);
+  const failed: string[] = [];
+  const work = async (): Promise<void> => {
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+      const { program, fault, failures } = await runSeed(seed, { real: 0 });
+      if (failures.length > 0)
+        failed.push(
+          `npm run soak -- --seed ${seed} (${program}, ${fault}): ${failures.join("; ")}`,
+        );
+    }
+  };
+  await Promise.all(Array.from({ length: JOBS }, work));
+  expect(failed).toEqual([]);
+}, 600_000);

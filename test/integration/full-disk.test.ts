@@ -1,0 +1,117 @@
+// A disk without room, below the catalog or the spill: what failed says so, what was promised goes on when there is room.
+
+import { beforeEach, describe, expect, test } from "vitest";
+import { TestDatabase } from "../fault/harness/database.ts";
+import { FaultyIo } from "../support/faulty-io.ts";
+import {
+  again,
+  begin,
+  count,
+  endWorldAfterEach,
+  expectInBucket,
+  inBucket,
+  putForeign,
+  world,
+} from "../support/scene.ts";
+import { drained, randomContent, type WorldOptions } from "../support/world.ts";
+
+const MIB = 1024 * 1024;
+const NO_ROOM_FOR_EVER = 1_000_000;
+
+let database: TestDatabase;
+let io: FaultyIo;
+
+endWorldAfterEach();
+beforeEach(() => {
+  database = new TestDatabase();
+  io = new FaultyIo();
+});
+
+const start = (options: WorldOptions = {}): ReturnType<typeof begin> =>
+  begin({ ...options, seams: { openDatabase: database.open, io } });
+
+describe("no room for the catalog", () => {
+  test("S2.9 regression: a close that fails for it is not half a close: the next one publishes", async () => {
+    const { files } = await start({ closeMode: "strict" });
+    const handle = await files.create("f");
+    await files.write(handle, 0, Buffer.from("content"));
+    database.fillUp(0, NO_ROOM_FOR_EVER);
+    await expect(files.close(handle)).rejects.toMatchObject({ code: "NoSpace" });
+    database.fillUp(0, 0);
+    expect(await inBucket("f")).toBeUndefined();
+    await files.save("f", Buffer.from("again"));
+    await expectInBucket("f", Buffer.from("again"));
+  });
+
+  test("S3.2 regression: the older closed save of the key stays promised when the newer close fails", async () => {
+    const { files, running } = await start({ closeMode: "local" });
+    const fault = { kind: "status", status: 503 } as const;
+    const down = world.emulator.order({ kind: "PutObject", fault, count: NO_ROOM_FOR_EVER });
+    await files.save("f", Buffer.from("older"));
+    const handle = await files.create("f");
+    await files.write(handle, 0, Buffer.from("newer"));
+    database.fillUp(0, NO_ROOM_FOR_EVER);
+    await expect(files.close(handle)).rejects.toMatchObject({ code: "NoSpace" });
+    database.fillUp(0, 0);
+    await running.stop();
+    down.cancel();
+    const next = await again();
+    await drained(next.running);
+    await expectInBucket("f", Buffer.from("older"));
+  });
+
+  test("S2.1 regression: publishing goes on when there is room again, and no upload is left", async () => {
+    const { files } = await start();
+    const content = randomContent(3 * MIB);
+    const handle = await files.create("f");
+    await files.write(handle, 0, content);
+    const created = world.emulator.order({
+      kind: "CreateMultipartUpload",
+      fault: { kind: "slow", delayMs: 1 },
+    });
+    const closed = files.close(handle);
+    await expect.poll(() => created.fired).toBe(1);
+    database.fillUp(0, 3);
+    await closed;
+    await expectInBucket("f", content);
+    await expect.poll(() => world.emulator.uploads()).toEqual([]);
+  });
+});
+
+test("S2.9 regression: what cannot be kept of a file on a full disk is interrupted, and its name can be saved again", async () => {
+  const { files, running } = await start();
+  const handle = await files.create("f");
+  await files.write(handle, 0, randomContent(2 * MIB));
+  await files.truncate("f", 5 * MIB);
+  io.fail("write", "ENOSPC", { times: NO_ROOM_FOR_EVER });
+  await expect(files.write(handle, 3 * MIB, randomContent(MIB))).rejects.toMatchObject({
+    code: "NoSpace",
+  });
+  await expect(files.close(handle)).rejects.toMatchObject({ code: "NoSpace" });
+  expect(running.publisher.pending()).toMatchObject([{ path: "f", state: "interrupted" }]);
+  io.heal();
+  const content = randomContent(2 * MIB);
+  await files.save("f", content);
+  await expectInBucket("f", content);
+});
+
+test("S2.7 regression: when several parts cannot be copied from what was there, they are sent", async () => {
+  const { files } = await start();
+  const content = randomContent(6 * MIB);
+  await files.save("f", content);
+  await putForeign("f", Buffer.from("of another client"));
+  await files.save("f", content);
+  await expectInBucket("f", content);
+});
+
+test("S2.1 regression: a completing request that came with the wrong time is sent again with the store's", async () => {
+  const { files } = await start();
+  const content = randomContent(2 * MIB);
+  world.emulator.order({
+    kind: "CompleteMultipartUpload",
+    fault: { kind: "status", status: 403, code: "RequestTimeTooSkewed" },
+  });
+  await files.save("f", content);
+  await expectInBucket("f", content);
+  expect(count("CompleteMultipartUpload")).toBe(1);
+});
