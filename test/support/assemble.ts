@@ -92,7 +92,8 @@ export async function assemble(parts: Parts): Promise<Running> {
   const troubles = new Troubles(clock);
   const store = withRetry(plain, { clock, log, troubles });
   const sender =
-    seams.sender ?? (await Sender.start({ store: storeOptions, lanes: LANES, log, clock, troubles }));
+    seams.sender ??
+    (await Sender.start({ store: storeOptions, lanes: LANES, log, clock, troubles }));
   const loader = new Loader({
     store: withRetry(plain, { clock, log, deadlineMs: parts.deadlineMs }),
     reads: store,
