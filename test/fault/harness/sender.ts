@@ -28,9 +28,9 @@ export function createSender(
       const { key, uploadId, partNumber, path, size, sha256: digest } = request;
       const body = { kind: "file", path, size } as const;
       const part = { key, uploadId, partNumber, body, sha256: digest };
-      const { etag } = await orCorrupt(store.uploadPart(part, signalOf(signal)));
+      const { etag, isRepeated = false } = await orCorrupt(store.uploadPart(part, signalOf(signal)));
       await record?.(etag);
-      return { etag };
+      return { etag, isRepeated };
     },
     async put(request, priority, signal) {
       using _ = await slots.acquire(priority, signalOf(signal));
