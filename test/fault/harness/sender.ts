@@ -28,7 +28,9 @@ export function createSender(
       const { key, uploadId, partNumber, path, size, sha256: digest } = request;
       const body = { kind: "file", path, size } as const;
       const part = { key, uploadId, partNumber, body, sha256: digest };
-      const { etag, isRepeated = false } = await orCorrupt(store.uploadPart(part, signalOf(signal)));
+      const { etag, isRepeated = false } = await orCorrupt(
+        store.uploadPart(part, signalOf(signal)),
+      );
       await record?.(etag);
       return { etag, isRepeated };
     },
