@@ -40,37 +40,35 @@ export function judgeMovement(
   now: number,
 ): { state: Standstill; line?: { level: "info" | "warn"; text: string } } {
   const lasted = now - before.since;
-  const { moved, bytesCarried } = look;
-  const moving = { moved, bytesCarried, since: now, toldMs: 0 };
-  const isCarried = look.trouble === undefined && bytesCarried !== before.bytesCarried;
-  if (moved !== before.moved || isCarried) {
-    if (before.toldMs === 0) return { state: moving };
-    const text = `Something moves again, after ${formatDuration(lasted)}`;
-    return { state: moving, line: { level: "info", text } };
+  const { moved, bytesCarried, trouble, inFlight } = look;
+  const isCarried = trouble === undefined && bytesCarried !== before.bytesCarried;
+  const moves = moved !== before.moved || isCarried;
+  if (moves || !(inFlight > 0 || trouble !== undefined || look.pending().some(waitsForStore))) {
+    const state = { moved, bytesCarried, since: now, toldMs: 0 };
+    if (before.toldMs === 0) return { state };
+    const what = moves ? "Something moves again" : "Nothing waits any more";
+    return { state, line: { level: "info", text: `${what}, after ${formatDuration(lasted)}` } };
   }
-  if (lasted < Math.max(TELL_AFTER_MS, before.toldMs * 2)) {
-    const isIdle =
-      before.toldMs === 0 && look.inFlight === 0 && !look.pending().some(waitsForStore);
-    return { state: isIdle ? moving : { ...before, bytesCarried } };
-  }
-  const waiting = look.pending().filter(waitsForStore);
-  if (waiting.length === 0 && look.inFlight === 0) return { state: moving };
-  const line = { level: "warn", text: describeStandstill(look, waiting, lasted) } as const;
-  return { state: { ...before, bytesCarried, toldMs: lasted }, line };
+  const state = { ...before, bytesCarried };
+  if (lasted < Math.max(TELL_AFTER_MS, before.toldMs * 2)) return { state };
+  const text = describeStandstill(look, lasted);
+  return { state: { ...state, toldMs: lasted }, line: { level: "warn", text } };
 }
 
 function waitsForStore({ promised, state, waitsFor }: PendingStatus): boolean {
   return promised && state !== "parked" && waitsFor !== "writer" && waitsFor !== "rename";
 }
 
-function describeStandstill(look: Look, waiting: readonly PendingStatus[], ms: number): string {
+function describeStandstill(look: Look, ms: number): string {
+  const waiting = look.pending().filter(waitsForStore);
   const [first] = [...waiting].sort((a, b) => (a.since ?? 0) - (b.since ?? 0));
   const size = waiting.reduce((sum, each) => sum + each.size - each.bytesAcknowledged, 0);
-  const files = waiting.length === 1 ? "1 file" : `${waiting.length} files`;
-  const what = first === undefined ? "" : `, first of them ${JSON.stringify(first.path)}`;
-  return `The store has acknowledged nothing for ${formatDuration(ms)}: ${files} (${formatSize(size)}) wait${what}; ${look.inFlight} parts are under way; ${
-    look.trouble?.error ?? first?.error ?? "no request has failed so far"
-  }`;
+  const files =
+    first === undefined
+      ? "no file waits"
+      : `${waiting.length === 1 ? "1 file waits" : `${waiting.length} files wait`} (${formatSize(size)}), first ${JSON.stringify(first.path)}`;
+  const error = look.trouble?.error ?? first?.error ?? "no request has failed so far";
+  return `The store has acknowledged nothing for ${formatDuration(ms)}: ${files}; ${look.inFlight} parts are under way; ${error}`;
 }
 
 export class Movement {

@@ -37,8 +37,9 @@ export function withRetry(
 ): ObjectStore {
   const { troubles } = options;
   const retry = <T>(key: Key, task: () => Promise<T>, signal: AbortSignal | undefined) => {
-    const onFailure = (error: unknown): void => troubles?.note(key, describe(error));
-    return retrying(task, { ...options, onFailure }, signal).finally(() => troubles?.end(key));
+    if (troubles === undefined) return retrying(task, options, signal);
+    const onFailure = (error: unknown): void => troubles.note(key, describe(error));
+    return retrying(task, { ...options, onFailure }, signal).finally(() => troubles.end(key));
   };
   return {
     head: (key, signal) => retry(key, () => store.head(key, signal), signal),
@@ -107,7 +108,9 @@ export async function retrying<T>(
       if (elapsed + pause > deadlineMs) throw error;
       if (elapsed >= logAt) {
         const seconds = Math.round(elapsed / 1000);
-        log.warn({ attempt, seconds }, `No success for ${seconds} s: ${describe(error)}`);
+        // Who is told of each failure says one line for all: hundreds of parts may be under way.
+        const level = options.onFailure === undefined ? "warn" : "debug";
+        log[level]({ attempt, seconds }, `No success for ${seconds} s: ${describe(error)}`);
         logAt = elapsed * 2;
       }
       await clock.sleep(pause, signal);

@@ -45,7 +45,7 @@ describe("judgeMovement()", () => {
       "95 info",
     ]);
     expect(said[0]).toBe(
-      `10 warn The store has acknowledged nothing for 10 s: 1 file (16.0 MiB) wait, first of them "a\\nb"; 2 parts are under way; connect ECONNREFUSED`,
+      `10 warn The store has acknowledged nothing for 10 s: 1 file waits (16.0 MiB), first "a\\nb"; 2 parts are under way; connect ECONNREFUSED`,
     );
     expect(said.at(-1)).toContain("Something moves again, after 1 min 35 s");
   });
@@ -75,6 +75,14 @@ describe("judgeMovement()", () => {
     const said = lines(110, (second) => (second < 100 ? {} : waiting(pending({ path: "a" }))));
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(/^109 warn .* for 10 s/);
+  });
+
+  it("tells of requests that fail though no file waits, and when that is over", () => {
+    const trouble = { since: 0, error: "LIST : connect ECONNREFUSED" };
+    expect(lines(13, (second) => (second < 12 ? { trouble } : {}))).toEqual([
+      "10 warn The store has acknowledged nothing for 10 s: no file waits; 0 parts are under way; LIST : connect ECONNREFUSED",
+      "12 info Nothing waits any more, after 12 s",
+    ]);
   });
 
   it("tells of parts of a file that is still being written", () => {
