@@ -1,0 +1,29 @@
+// `--persist-attributes copy` as a user gives it: what is set late is there for another machine.
+
+import { describe, expect, test } from "vitest";
+import { emulator, mountAgain, mountBeforeEach, python, why } from "../support/mounted.ts";
+
+mountBeforeEach("--persist-attributes", ["--persist-attributes", "copy"]);
+
+describe.skipIf(why !== undefined)("--persist-attributes copy", () => {
+  test("S6.8 unmount waits for attributes that were set a moment ago; another machine sees them", async () => {
+    await python(`
+content = os.urandom(20_000_000)
+for name in ("/late", "/early"):
+    with open(d + name, "wb") as f: f.write(content)
+os.chmod(d + "/late", 0o640)
+os.chown(d + "/late", 12, 34)
+os.utime(d + "/late", (1_000_000_000, 1_000_000_000.5))
+os.setxattr(d + "/late", "user.x", b"1")
+`);
+    await mountAgain();
+    await python(`
+s = os.stat(d + "/late")
+assert (s.st_mode, s.st_uid, s.st_gid, s.st_mtime) == (0o100640, 12, 34, 1_000_000_000.5), s
+assert os.getxattr(d + "/late", "user.x") == b"1"
+assert open(d + "/late", "rb").read() == open(d + "/early", "rb").read()
+`);
+    const copies = emulator.requests().filter(({ kind }) => kind === "CopyObject");
+    expect(copies.map(({ key }) => key)).toEqual(["late"]);
+  });
+});
