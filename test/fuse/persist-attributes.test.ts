@@ -1,7 +1,8 @@
 // `--persist-attributes copy` as a user gives it: what is set late is there for another machine.
 
 import { describe, expect, test } from "vitest";
-import { emulator, mountAgain, mountBeforeEach, python, why } from "../support/mounted.ts";
+import { until } from "../support/mount.ts";
+import { emulator, mount, mountAgain, mountBeforeEach, python, why } from "../support/mounted.ts";
 
 mountBeforeEach("--persist-attributes", ["--persist-attributes", "copy"]);
 
@@ -26,4 +27,25 @@ assert open(d + "/late", "rb").read() == open(d + "/early", "rb").read()
     const copies = emulator.requests().filter(({ kind }) => kind === "CopyObject");
     expect(copies.map(({ key }) => key)).toEqual(["late"]);
   });
+
+  test.each(["copy.done", "want.done"])(
+    "S6.8 the mount is killed at %s: the next one settles it by a look, and copies nothing again",
+    async (step) => {
+      await mount.unmount();
+      await mount.start({ KODOMOUNT_KILL_AT: step });
+      await python(`
+with open(d + "/f", "wb") as f: f.write(b"x" * 20_000_000)
+os.chmod(d + "/f", 0o640)
+`);
+      await mount.died();
+      await mount.start();
+      await until("nothing is pending", async () => (await mount.status()).pending.length === 0);
+      await python(`
+assert os.stat(d + "/f").st_mode == 0o100640
+assert open(d + "/f", "rb").read() == b"x" * 20_000_000
+`);
+      const kinds = emulator.requests().map(({ kind }) => kind);
+      expect(kinds.filter((kind) => kind === "CopyObject")).toHaveLength(1);
+    },
+  );
 });
