@@ -19,8 +19,10 @@ const LONG_TRIP_MS = 100;
 const LONG_SAMPLE_MS = 3000;
 const HOLD_MS = 20_000;
 const LONG_HOLD_MS = 10_000;
-/** Of the growth that the number promises this share must come. */
-const SHARE_MIN = 0.5;
+/** Of the growth that the number promises so much must come for the next doubling, */
+const SHARE_TO_GROW = 0.5;
+/** and so much for keeping it. What a number measures at first is too much, since connections begin faster than they go on. */
+const SHARE_TO_KEEP = 0.25;
 /** Half of the connections were lost at once, and not even a quarter of them had brought a part through before. */
 const WAVE_SHARE = 0.5;
 const GAIN_SHARE = 0.25;
@@ -44,7 +46,11 @@ export interface Observed {
   readonly isLossTolerant: boolean;
 }
 
-type Base = { readonly connections: number; readonly rate: number };
+/** What a number of connections has carried, bytes a millisecond. */
+interface Base {
+  readonly connections: number;
+  readonly rate: number;
+}
 
 type Phase =
   /** Nothing is known of the link yet. */
@@ -128,17 +134,20 @@ function moved(rule: Rule, seen: Observed): Pick<Rule, "connections" | "phase"> 
   const elapsed = seen.at - from.at;
   if (elapsed < (isLong(seen) ? LONG_SAMPLE_MS : SAMPLE_MS)) return { connections, phase };
   const rate = (seen.bytes - from.bytes) / elapsed;
-  if (base !== undefined && rate < leastRate(base, connections))
+  const share = base === undefined ? 1 : shareOf(base, { connections, rate });
+  if (base !== undefined && share < SHARE_TO_KEEP)
     return { connections: base.connections, phase: hold(seen) };
-  if (connections === CONNECTIONS_MAX) return { connections, phase: hold(seen) };
+  if (share < SHARE_TO_GROW || connections === CONNECTIONS_MAX)
+    return { connections, phase: hold(seen) };
   return {
     connections: Math.min(CONNECTIONS_MAX, connections * 2),
     phase: settle(seen, { connections, rate }),
   };
 }
 
-function leastRate(base: Base, connections: number): number {
-  return base.rate * (1 + SHARE_MIN * (connections / base.connections - 1));
+/** How much of the growth that is promised by the number has come: 1 is all of it. */
+function shareOf(base: Base, now: Base): number {
+  return (now.rate / base.rate - 1) / (now.connections / base.connections - 1);
 }
 
 function settle(seen: Observed, base: Base | undefined): Phase {

@@ -81,6 +81,11 @@ describe("the number of connections", () => {
     expect(rule.connections).toBe(64);
   });
 
+  test("stays at a number that brings less than promised, but enough", () => {
+    const { history } = new Simulation().run({ rate: 32 * 425 * 1.3, each: 425, tripMs: 40 }, 20);
+    expect(history).toEqual([8, 32, 64]);
+  });
+
   test("goes to 256 on a link where that pays, and no further", () => {
     const { history } = new Simulation().run({ rate: 1e6, each: 425, tripMs: 40 }, 120);
     expect(history).toEqual([8, 32, 64, 128, 256]);
@@ -142,7 +147,7 @@ describe("the number of connections", () => {
         const { history, rule } = new Simulation().run(link, 120);
         expect(Math.min(...history)).toBeGreaterThanOrEqual(8);
         expect(Math.max(...history)).toBeLessThanOrEqual(CONNECTIONS_MAX);
-        // Within a step of what would fill the link: the last doubling must have brought half of what it promised.
+        // A number is only left alone when its double brings less than a quarter of what that promises.
         const most = Math.min(link.rate, CONNECTIONS_MAX * link.each);
         const had = Math.min(link.rate, rule.connections * link.each);
         expect(had).toBeGreaterThanOrEqual(most / 1.5 - 1e-6);
