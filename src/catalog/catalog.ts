@@ -151,6 +151,22 @@ export class Catalog {
     }
   }
 
+  /** The same of many objects, in the order of `keys`. */
+  async findObjects(keys: readonly Key[]): Promise<(ObjectRecord | undefined)[]> {
+    const names = keys.map(objectKey);
+    try {
+      const values = await this.#db.getMany(names);
+      return await Promise.all(
+        names.map((name, index) => {
+          const value = values[index];
+          return value === undefined ? undefined : this.#object(name, value);
+        }),
+      );
+    } catch (error) {
+      throw readFailure(this.#options.dir, error);
+    }
+  }
+
   /** What this machine knows of the objects whose keys start with `prefix`, in the order of their keys. */
   async objectsBelow(prefix: Key): Promise<ObjectRecord[]> {
     const found: ObjectRecord[] = [];

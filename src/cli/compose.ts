@@ -9,7 +9,7 @@ import { defaultSpillLimit, formatSource, type MountConfig } from "../config/mod
 import type { MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
 import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
-import { Loader } from "../load/mod.ts";
+import { Loader, ReadThread } from "../load/mod.ts";
 import { HeldNames, PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
@@ -34,8 +34,10 @@ import { readVersion } from "./version.ts";
 const ACCESS_DEADLINE_MS = 5000;
 /** A program waits for a listing that long, not for ever. */
 const INTERACTIVE_DEADLINE_MS = 30_000;
-/** What others put into the bucket is seen after that. */
-const LISTING_TTL_MS = 2000;
+/** The kernel believes what it was told for so long, on top of what a listing is used for. */
+const KERNEL_BELIEVES_MS = 1000;
+/** Where packets are lost it takes many to fill a link. */
+const READ_CONNECTIONS = 128;
 
 /** How long a file under a temporary name waits for its rename after its last use. */
 const HOLD_MS = 60_000;
@@ -160,13 +162,20 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const sender = await Sender.start({ store, lanes: config.uploads, clock, log, troubles });
   undo.add(() => sender.stop());
   const patient = withRetry(plain, { clock, log, troubles });
+  // Not those that save: neither waits for the connections of the other.
+  const reader = new ReadThread(
+    { store: { ...store, connections: READ_CONNECTIONS }, memory: config.readMemory },
+    log,
+  );
+  undo.add(() => reader.stop());
   const loader = new Loader({
     store: withRetry(plain, { clock, log, troubles, deadlineMs: INTERACTIVE_DEADLINE_MS }),
-    reads: patient,
+    reader,
     catalog,
     clock,
     log,
-    ttlMs: LISTING_TTL_MS,
+    // It is used for as long again while it is fetched anew.
+    ttlMs: Math.max(0, config.listTtlMs - KERNEL_BELIEVES_MS) / 2,
     defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
   });
   undo.add(() => loader.stop());

@@ -8,12 +8,14 @@ import {
   CLOSE_MODES,
   CONGESTIONS,
   formatSource,
+  LIST_TTL_DEFAULT,
   LOG_LEVELS,
   loadMountConfig,
   type MountConfig,
   type MountFlags,
   parseMountConfig,
   prepareStateDir,
+  READ_MEMORY_DEFAULT,
 } from "../config/mod.ts";
 import type { MountPoint } from "../fuse/mod.ts";
 import type { Context } from "./context.ts";
@@ -86,6 +88,14 @@ function options(): Option[] {
     new Option(
       "--state-dir <dir>",
       "on a local disk; what is pending is there (default: below XDG_STATE_HOME, as root /var/lib/kodomount)",
+    ),
+    new Option(
+      "--list-ttl <time>",
+      `how old a listing may be: until when changes by other clients show (default: ${LIST_TTL_DEFAULT})`,
+    ),
+    new Option(
+      "--read-memory <size>",
+      `memory for reads: what was fetched, and what is fetched ahead (default: ${READ_MEMORY_DEFAULT})`,
     ),
     new Option(
       "--spill-limit <size>",

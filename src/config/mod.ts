@@ -6,11 +6,13 @@ export {
   CLOSE_MODES,
   type CloseMode,
   CONGESTIONS,
+  LIST_TTL_DEFAULT,
   LOG_LEVELS,
   type LogLevel,
   loadMountConfig,
   type MountConfig,
   parseMountConfig,
+  READ_MEMORY_DEFAULT,
   type Surroundings,
   stateBase,
 } from "./mount-config.ts";

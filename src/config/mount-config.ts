@@ -49,6 +49,10 @@ export interface MountConfig {
   readonly persistAttributes: PersistAttributes;
   /** Bytes; undefined: chosen at start from the free space of the state directory's disk. */
   readonly spillLimit?: number | undefined;
+  /** How old a listing may be that is shown. */
+  readonly listTtlMs: number;
+  /** Bytes that reads may take: what was fetched and what is on its way. */
+  readonly readMemory: number;
   /** Bytes of the first parts of a file. */
   readonly partSize: number;
   /** Parts under way at the same time; undefined: as many as pay. */
@@ -73,6 +77,11 @@ export interface Surroundings {
 const UPLOADS_MAX = 256;
 export const CONGESTIONS = ["bbr", "system"] as const;
 export const CLOSE_LAG_DEFAULT = "2s";
+export const LIST_TTL_DEFAULT = "5s";
+const LIST_TTL_MAX_MS = 24 * 3_600_000;
+export const READ_MEMORY_DEFAULT = "64M";
+/** Two of the kernel's largest requests, and as much on its way. */
+const READ_MEMORY_MIN = 4 * 1024 * 1024;
 const CLOSE_LAG_MAX_MS = 24 * 3_600_000;
 
 const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
@@ -97,6 +106,8 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   hold: z.array(z.string()),
   persistAttributes: z.enum(PERSIST_ATTRIBUTES),
   spillLimit: z.int().positive().optional(),
+  listTtlMs: z.int().min(0).max(LIST_TTL_MAX_MS),
+  readMemory: z.int().min(READ_MEMORY_MIN),
   partSize: z.int().positive(),
   uploads: z.int().min(1).max(UPLOADS_MAX).optional(),
   congestion: z.enum(CONGESTIONS),
@@ -144,6 +155,8 @@ export function loadMountConfig(
     ),
     spillLimit:
       flags.spillLimit === undefined ? undefined : parseSize("'--spill-limit'", flags.spillLimit),
+    listTtlMs: parseListTtl(flags.listTtl),
+    readMemory: parseReadMemory(flags.readMemory),
     partSize,
     uploads: parseUploads(flags.uploads),
     congestion: oneOf("'--congestion'", flags.congestion ?? "bbr", CONGESTIONS),
@@ -233,6 +246,18 @@ function oneOf<T extends string>(what: string, text: string, allowed: readonly T
 function parseUploads(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   return parseCount("'--uploads'", text, { min: 1, max: UPLOADS_MAX });
+}
+
+function parseListTtl(text: string = LIST_TTL_DEFAULT): number {
+  const listTtlMs = parseDuration("'--list-ttl'", text);
+  if (listTtlMs <= LIST_TTL_MAX_MS) return listTtlMs;
+  throw badValue("'--list-ttl'", text, "it can be at most 24h");
+}
+
+function parseReadMemory(text: string = READ_MEMORY_DEFAULT): number {
+  const readMemory = parseSize("'--read-memory'", text);
+  if (readMemory >= READ_MEMORY_MIN) return readMemory;
+  throw badValue("'--read-memory'", text, "it must be 4M at least");
 }
 
 /** @throws `Config` for a pattern that cannot be one. */

@@ -7,6 +7,8 @@ export interface MountFlags {
   readonly hold?: readonly string[] | undefined;
   readonly persistAttributes?: string | undefined;
   readonly spillLimit?: string | undefined;
+  readonly readMemory?: string | undefined;
+  readonly listTtl?: string | undefined;
   readonly partSize?: string | undefined;
   readonly uploads?: string | undefined;
   readonly congestion?: string | undefined;

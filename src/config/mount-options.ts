@@ -10,6 +10,8 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   "persist-attributes": "persistAttributes",
   "state-dir": "stateDir",
   "spill-limit": "spillLimit",
+  "read-memory": "readMemory",
+  "list-ttl": "listTtl",
   "part-size": "partSize",
   uploads: "uploads",
   congestion: "congestion",

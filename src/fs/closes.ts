@@ -44,6 +44,8 @@ export class Closes {
       if (node.writers === 0 && !node.isNameless) await this.#lastRelease(node, handle);
     }
     await endNameless(this.#core, node);
+    if (node.handles === 0 && node.remote !== undefined)
+      this.#core.options.loader.stopReading(node.remote);
     if (node.handles === 0 && !node.isNameless) this.#letExpire(node);
     this.#core.tree.prune(node);
   }

@@ -19,6 +19,11 @@ import type { Node } from "./tree.ts";
 import type { Opened, OpenFlags, Request } from "./types.ts";
 import { type Current, isSameContent, sizeOf, type View } from "./view.ts";
 
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
 export class Files {
   readonly #core: Core;
   readonly #view: View;
@@ -56,15 +61,22 @@ export class Files {
     return { handle, cache: cacheMode(node, flags, current) };
   }
 
-  async read(request: Request, id: HandleId, offset: number, length: number): Promise<Uint8Array> {
+  async read(
+    request: Request,
+    id: HandleId,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | "written"> {
     const { node, read } = this.#core.handles.file(id);
     if (!read) throw new KodomountError("BadHandle", "The file was not opened for reading");
-    return this.#read(node, offset, length, request.signal);
+    return this.#read(request, node, { offset, length });
   }
 
   /** The whole content of a small file. */
-  readWhole(request: Request, node: Node, size: number): Promise<Uint8Array> {
-    return this.#read(node, 0, size, request.signal);
+  async readWhole(request: Request, node: Node, size: number): Promise<Uint8Array> {
+    const bytes = await this.#read(request, node, { offset: 0, length: size });
+    invariant(bytes !== "written", "nobody said where to");
+    return bytes;
   }
 
   async write(request: Request, id: HandleId, offset: number, data: Uint8Array): Promise<void> {
@@ -188,18 +200,14 @@ export class Files {
       : { kind: "object", etag: file.etag, size: file.size };
   }
 
-  async #read(
-    node: Node,
-    offset: number,
-    length: number,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  async #read(request: Request, node: Node, range: Range): Promise<Uint8Array | "written"> {
+    const { signal } = request;
     // What is committed, replaced or removed by us while we look is elsewhere by then: look again.
     for (;;) {
       const current = await this.#view.current(node, signal);
       if (current.kind === "local") throw noContent(node);
       try {
-        const bytes = await this.#readCurrent(current, offset, length, signal);
+        const bytes = await this.#readCurrent(request, current, range);
         if (bytes !== undefined) return bytes;
       } catch (error) {
         if (codeOf(error) !== "Stale") throw error;
@@ -211,21 +219,19 @@ export class Files {
   }
 
   async #readCurrent(
+    { signal, direct }: Request,
     current: Exclude<Current, { kind: "local" }>,
-    offset: number,
-    length: number,
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+    range: Range,
+  ): Promise<Uint8Array | "written" | undefined> {
     const { loader } = this.#core.options;
     switch (current.kind) {
       case "save":
-        return current.save.content.read(offset, length, signal);
+        return current.save.content.read(range.offset, range.length, signal);
       case "remote":
-        return loader.read(current.file, offset, length, signal);
+        return loader.read(current.file, range, signal, direct);
       case "copy": {
         const { from: key, etag, size } = current.want;
-        const attributes = { mode: 0, uid: 0, gid: 0, mtimeMs: 0 };
-        return loader.read({ kind: "file", key, etag, size, attributes }, offset, length, signal);
+        return loader.read({ key, etag, size }, range, signal, direct);
       }
     }
   }

@@ -2,10 +2,11 @@
 // tests call it alike.
 
 import { codeOf } from "../base/mod.ts";
-import { type HandleId, type Ino, type Key, S_IFDIR, toIno } from "../model/mod.ts";
+import { type HandleId, type Ino, type Key } from "../model/mod.ts";
 import { NodeAttributes } from "./attributes.ts";
 import { Closes } from "./closes.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
+import { Directories } from "./directories.ts";
 import { Files } from "./files.ts";
 import { Names } from "./names.ts";
 import { Ranges } from "./ranges.ts";
@@ -28,8 +29,6 @@ import { Unnamed } from "./unnamed.ts";
 import { View } from "./view.ts";
 import { NodeXattrs } from "./xattrs.ts";
 
-/** What READDIR says of an entry whose number is not known: libfuse's value. */
-const UNKNOWN_INO = toIno(0xffffffff);
 /** As large as `df` can show: a bucket has no size. */
 const BLOCKS = 2 ** 38;
 
@@ -42,6 +41,7 @@ export class KodoFilesystem implements Filesystem {
   readonly #core: Core;
   readonly #view: View;
   readonly #closes: Closes;
+  readonly #directories: Directories;
   readonly #files: Files;
   readonly #names: Names;
   readonly #ranges: Ranges;
@@ -54,6 +54,7 @@ export class KodoFilesystem implements Filesystem {
     this.#core = new Core(options);
     this.#view = new View(this.#core);
     this.#closes = new Closes(this.#core);
+    this.#directories = new Directories(this.#core, this.#view);
     this.#files = new Files(this.#core, this.#view, this.#closes);
     this.#ranges = new Ranges(this.#core, this.#view, this.#files);
     this.#names = new Names(this.#core, this.#view, this.#files);
@@ -209,7 +210,12 @@ export class KodoFilesystem implements Filesystem {
     return this.#files.open(request, ino, flags);
   }
 
-  read(request: Request, handle: HandleId, offset: number, length: number): Promise<Uint8Array> {
+  read(
+    request: Request,
+    handle: HandleId,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | "written"> {
     return this.#files.read(request, handle, offset, length);
   }
 
@@ -265,26 +271,23 @@ export class KodoFilesystem implements Filesystem {
   }
 
   async opendir(_request: Request, ino: Ino): Promise<HandleId> {
-    const node = this.#core.directory(ino);
-    const handle = this.#core.newHandle();
-    this.#core.handles.add(handle, { kind: "directory", node, entries: [] });
-    return handle;
+    return this.#directories.opendir(ino);
   }
 
-  async readdir(
+  readdir(request: Request, id: HandleId, cookie: number): Promise<readonly DirectoryEntry[]> {
+    return this.#directories.readdir(request, id, cookie);
+  }
+
+  statEntries(
     request: Request,
     id: HandleId,
-    cookie: number,
-  ): Promise<readonly DirectoryEntry[]> {
-    const handle = this.#core.handles.directory(id);
-    if (cookie === 0 || handle.entries.length === 0)
-      handle.entries = await this.#entries(request, handle.node);
-    return handle.entries.slice(cookie);
+    entries: readonly DirectoryEntry[],
+  ): Promise<readonly (Stat | undefined)[]> {
+    return this.#directories.statEntries(request, id, entries);
   }
 
   async releasedir(handle: HandleId): Promise<void> {
-    const closed = this.#core.handles.remove(handle);
-    if (closed !== undefined) this.#core.tree.prune(closed.node);
+    this.#directories.releasedir(handle);
   }
 
   /** Every change of a name was durable before its reply. */
@@ -301,18 +304,6 @@ export class KodoFilesystem implements Filesystem {
       filesFree: BLOCKS,
       nameSizeMax: 255,
     };
-  }
-
-  async #entries(request: Request, node: Node): Promise<DirectoryEntry[]> {
-    const parent = node.parent ?? node;
-    const names = await this.#view.names(node, request.signal);
-    const entries: Omit<DirectoryEntry, "cookie">[] = [
-      { name: ".", ino: node.ino, type: S_IFDIR },
-      { name: "..", ino: parent.ino, type: S_IFDIR },
-    ];
-    for (const [name, type] of names)
-      entries.push({ name, ino: node.children.get(name)?.ino ?? UNKNOWN_INO, type });
-    return entries.map((entry, index) => ({ ...entry, cookie: index + 1 }));
   }
 
   /** A name in these directories is made or removed: programs tell by the time of a directory. */

@@ -15,11 +15,18 @@ export interface FileHandle {
   readonly opener: Promise<number | undefined>;
 }
 
+/** Entries of a directory that are still coming in. */
+export interface Feed {
+  /** Those behind `cookie`: at least one, unless there are no more. */
+  after(cookie: number, signal: AbortSignal): Promise<DirectoryEntry[]>;
+  stop(): void;
+}
+
 export interface DirectoryHandle {
   readonly kind: "directory";
   readonly node: Node;
-  /** As of the last READDIR from the start. */
-  entries: readonly DirectoryEntry[];
+  /** As of the last READDIR from the start; undefined before it. */
+  feed: Feed | undefined;
 }
 
 export class Handles {

@@ -7,8 +7,8 @@ import type { Files } from "./files.ts";
 import { isSymlink } from "./files.ts";
 import { isLocal, isLocalType, LocalNodes } from "./local-nodes.ts";
 import { newAttributes } from "./new-attributes.ts";
-import { keyOf, type Place, Places, pendingOf } from "./place.ts";
-import { isReserved } from "./reserved.ts";
+import { keyOf, nodeFor, type Place, Places, pendingOf } from "./place.ts";
+
 import type { Node } from "./tree.ts";
 import type { Entry, Opened, OpenFlags, Request } from "./types.ts";
 import { type Found, toStat, type View } from "./view.ts";
@@ -201,17 +201,7 @@ export class Names {
 
   /** The node of what was found, with one more reference of the kernel. */
   async #entry(request: Request, place: Place, found: Found): Promise<Entry> {
-    const resident = place.parent.children.get(place.name);
-    const known =
-      found.kind === "file" && found.current.kind === "save" && !isReserved(found.key)
-        ? found.current.save.record.ino
-        : undefined;
-    const node =
-      resident?.kind === found.kind
-        ? resident
-        : this.#core.tree.add(place.parent, place.name, found.kind, known ?? this.#core.newIno());
-    if (found.kind === "file" && found.current.kind === "remote" && node.handles === 0)
-      node.remote = found.current.file;
+    const node = nodeFor(this.#core, place, found);
     node.lookupCount += 1;
     try {
       return { stat: await this.#view.stat(node, request.signal) };

@@ -12,9 +12,10 @@ import {
 } from "../model/mod.ts";
 import type { CopyWant, Save } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
+import { DirectoryView } from "./directory-view.ts";
 import { keeperOf } from "./keep.ts";
 import { lookAgain } from "./look-again.ts";
-import { assertNotReserved } from "./reserved.ts";
+import { assertNotReserved, isReserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Request } from "./types.ts";
 import { type Found, objectOf, type View } from "./view.ts";
@@ -73,7 +74,7 @@ export class Places {
     const node =
       resident ?? this.#core.tree.add(place.parent, place.name, "directory", this.#core.newIno());
     this.#core.options.loader.forget(key);
-    const names = await this.#view.names(node, request.signal);
+    const names = await new DirectoryView(this.#core, this.#view).names(node, request.signal);
     if (resident === undefined) this.#core.tree.prune(node);
     if (names.size > 0) throw new KodomountError("NotEmpty", `${place.name} is not empty`);
   }
@@ -122,4 +123,20 @@ export function pendingOf(found: Found): Save | CopyWant | undefined {
   const { current } = found;
   if (current.kind === "save") return current.save;
   return current.kind === "copy" ? current.want : undefined;
+}
+
+/** The node of what was found at a place. The reference that the kernel gets is the caller's to count. */
+export function nodeFor(core: Core, place: Place, found: Found): Node {
+  const resident = place.parent.children.get(place.name);
+  const known =
+    found.kind === "file" && found.current.kind === "save" && !isReserved(found.key)
+      ? found.current.save.record.ino
+      : undefined;
+  const node =
+    resident?.kind === found.kind
+      ? resident
+      : core.tree.add(place.parent, place.name, found.kind, known ?? core.newIno());
+  if (found.kind === "file" && found.current.kind === "remote" && node.handles === 0)
+    node.remote = found.current.file;
+  return node;
 }

@@ -46,16 +46,17 @@ export class Reserved {
   }
 
   /** Names in a directory with their types. */
-  names(directoryKey: Key): Map<string, number> {
-    const names = new Map<string, number>();
+  names(directoryKey: Key): Map<string, { type: number }> {
+    const names = new Map<string, { type: number }>();
     for (const { key, interrupted } of this.#publisher.below(ROOT_KEY)) {
       const shown = INTERRUPTED + key;
       if (interrupted === undefined || !shown.startsWith(directoryKey)) continue;
       const [name = "", ...below] = shown.slice(directoryKey.length).split("/");
-      names.set(name, below.length > 0 ? S_IFDIR : interrupted.record.attributes.mode & S_IFMT);
+      const { mode } = interrupted.record.attributes;
+      names.set(name, { type: below.length > 0 ? S_IFDIR : mode & S_IFMT });
     }
     // There also when it is empty.
-    if (directoryKey === `${RESERVED}/`) names.set("interrupted", S_IFDIR);
+    if (directoryKey === `${RESERVED}/`) names.set("interrupted", { type: S_IFDIR });
     return names;
   }
 }

@@ -1,5 +1,6 @@
 // The filesystem in the kernel's words, without FUSE. Transports translate requests to these calls and nothing more.
 
+import type { DirectReply, ListedFile } from "../load/mod.ts";
 import type { Attributes, HandleId, Ino } from "../model/mod.ts";
 
 /** How a closing task is: `live` calls close(2), `exited` and `killed` are in exit, `unknown` could not be looked at. */
@@ -20,6 +21,8 @@ export interface Request {
   readonly caller: Caller;
   /** Aborts when the kernel sends INTERRUPT for this request: answer `Interrupted` at once. */
   readonly signal: AbortSignal;
+  /** Of READ: where the bytes may be written by whoever has them; then the answer is "written". */
+  readonly direct?: DirectReply;
 }
 
 /** What is known of the closing task, looked up by the transport before FLUSH is handed on. */
@@ -57,6 +60,8 @@ export interface DirectoryEntry {
   readonly type: number;
   /** Where a later READDIR goes on after this entry. */
   readonly cookie: number;
+  /** What the listing told of it, for `statEntries`. */
+  readonly file?: ListedFile;
 }
 
 /** What SETATTR asks for; absent fields stay. */
@@ -138,8 +143,13 @@ export interface Filesystem {
   /** Gives a name to what `tmpfile` has made; for anything else `NotPermitted`. */
   link(request: Request, ino: Ino, parent: Ino, name: Uint8Array): Promise<Entry>;
   open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened>;
-  /** At most `length` bytes; fewer only at the end of the file. */
-  read(request: Request, handle: HandleId, offset: number, length: number): Promise<Uint8Array>;
+  /** At most `length` bytes; fewer only at the end of the file. "written": they are where `request.direct` says. */
+  read(
+    request: Request,
+    handle: HandleId,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | "written">;
   /** All of `data` or an error. `data` is only valid until the promise settles. */
   write(request: Request, handle: HandleId, offset: number, data: Uint8Array): Promise<void>;
   /** One close(2) of one descriptor, or the exit of a process that held one. */
@@ -171,6 +181,12 @@ export interface Filesystem {
   opendir(request: Request, ino: Ino): Promise<HandleId>;
   /** Entries after `cookie` (0: from the start, with `.` and `..`), as many as the caller likes to take. */
   readdir(request: Request, handle: HandleId, cookie: number): Promise<readonly DirectoryEntry[]>;
+  /** Of entries that `readdir` gave, what is known without a request for each: every one that is given counts as a lookup. */
+  statEntries(
+    request: Request,
+    handle: HandleId,
+    entries: readonly DirectoryEntry[],
+  ): Promise<readonly (Stat | undefined)[]>;
   releasedir(handle: HandleId): Promise<void>;
   fsyncdir(request: Request, ino: Ino): Promise<void>;
   statfs(request: Request): Promise<StatFs>;

@@ -8,14 +8,12 @@ import {
   childKey,
   type Etag,
   type Key,
-  nameOf,
   ROOT_KEY,
   S_IFDIR,
-  S_IFMT,
 } from "../model/mod.ts";
 import type { CopyWant, Save, Slot } from "../publish/mod.ts";
 import type { Core } from "./core.ts";
-import { isReserved, RESERVED, Reserved } from "./reserved.ts";
+import { isReserved, Reserved } from "./reserved.ts";
 import type { Node } from "./tree.ts";
 import type { Stat } from "./types.ts";
 
@@ -37,11 +35,11 @@ const DIRECTORY_SIZE = 4096;
 
 export class View {
   readonly #core: Core;
-  readonly #reserved: Reserved;
+  readonly reserved: Reserved;
 
   constructor(core: Core) {
     this.#core = core;
-    this.#reserved = new Reserved(core.options.publisher);
+    this.reserved = new Reserved(core.options.publisher);
   }
 
   /** What `name` stands for in `parent`. */
@@ -50,7 +48,7 @@ export class View {
     const directoryKey = parent.key;
     const fileKey = childKey(directoryKey, name);
     const subdirectoryKey = childDirectoryKey(directoryKey, name);
-    if (isReserved(fileKey)) return this.#reserved.find(fileKey, subdirectoryKey);
+    if (isReserved(fileKey)) return this.reserved.find(fileKey, subdirectoryKey);
     const resident = parent.children.get(name);
     if (resident?.local !== undefined)
       return {
@@ -70,7 +68,7 @@ export class View {
       return pending === "absent"
         ? undefined
         : { kind: "file", key: fileKey, current: { kind: "remote", file: remote } };
-    if (await this.#isRemoved(remote, signal)) return undefined;
+    if (await this.isRemoved(remote, signal)) return undefined;
     return { kind: "directory", key: subdirectoryKey };
   }
 
@@ -144,29 +142,6 @@ export class View {
     return this.#core.options.loader.attributesOf(key, { etag, size, lastModifiedMs }, signal);
   }
 
-  /** Names in a directory with their types (`S_IFMT` bits, 0 when not known without asking for each). */
-  async names(node: Node, signal: AbortSignal): Promise<Map<string, number>> {
-    const { publisher, loader } = this.#core.options;
-    const directoryKey = node.key;
-    if (isReserved(directoryKey)) return this.#reserved.names(directoryKey);
-    const listing = await loader.list(directoryKey, signal);
-    const names = new Map<string, number>();
-    for (const name of listing.files.keys())
-      if (pendingAt(publisher.find(childKey(directoryKey, name))) !== "absent") names.set(name, 0);
-    for (const name of listing.directories) {
-      const remote = { kind: "directory", key: childDirectoryKey(directoryKey, name) } as const;
-      if (!(await this.#isRemoved(remote, signal))) names.set(name, S_IFDIR);
-    }
-    for (const [name, child] of node.children)
-      if (child.kind === "directory" && (child.pinned || child.children.size > 0))
-        names.set(name, S_IFDIR);
-    for (const slot of publisher.below(directoryKey)) addPending(names, directoryKey, slot);
-    for (const [name, { local }] of node.children)
-      if (local !== undefined) names.set(name, local.mode & S_IFMT);
-    if (directoryKey === ROOT_KEY) names.delete(RESERVED);
-    return names;
-  }
-
   /** Whether something is pending at a directory's key or below it. */
   hasPending(directoryKey: Key): boolean {
     for (const slot of this.#core.options.publisher.below(directoryKey)) {
@@ -177,7 +152,7 @@ export class View {
   }
 
   /** All that the bucket shows of it is about to be deleted by us. */
-  async #isRemoved(remote: Pick<RemoteDirectory, "key">, signal: AbortSignal): Promise<boolean> {
+  async isRemoved(remote: Pick<RemoteDirectory, "key">, signal: AbortSignal): Promise<boolean> {
     const { publisher, loader } = this.#core.options;
     if (this.hasPending(remote.key)) return false;
     const removed = [...publisher.below(remote.key)].some((slot) => pendingAt(slot) === "absent");
@@ -199,7 +174,7 @@ export class View {
   }
 
   #reservedContent(node: Node): Current {
-    const save = this.#reserved.save(node.key);
+    const save = this.reserved.save(node.key);
     if (save === undefined) throw notThere(node);
     return { kind: "save", save };
   }
@@ -268,19 +243,6 @@ export function toStat(node: Node, attributes: Attributes, size: number): Stat {
     ctimeMs: Math.max(attributes.ctimeMs ?? mtimeMs, node.changedMs ?? Number.NEGATIVE_INFINITY),
     atimeMs: node.atimeMs ?? mtimeMs,
   };
-}
-
-function addPending(names: Map<string, number>, directoryKey: Key, slot: Slot): void {
-  const pending = pendingAt(slot);
-  if (pending === undefined || pending === "absent" || slot.key === directoryKey) return;
-  const rest = slot.key.slice(directoryKey.length);
-  const slash = rest.indexOf("/");
-  if (slash >= 0) names.set(rest.slice(0, slash), S_IFDIR);
-  else
-    names.set(
-      nameOf(slot.key),
-      pending.kind === "save" ? pending.save.record.attributes.mode & S_IFMT : 0,
-    );
 }
 
 function notThere(node: Node): KodomountError {

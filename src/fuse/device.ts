@@ -62,6 +62,11 @@ export class Device {
     }
   }
 
+  /** How another thread answers request `unique` with bytes by itself: a header that lacks only the length. */
+  direct(unique: bigint): { fd: number; head: Uint8Array } {
+    return { fd: this.fd, head: encodeHeader(unique, 0, 0) };
+  }
+
   close(): void {
     closeSync(this.fd);
   }

@@ -5,6 +5,7 @@
 // to answer gets EOPNOTSUPP, which programs take in the same way.
 
 import { constants } from "node:os";
+import { codeOf } from "../base/mod.ts";
 import type { Closing, Filesystem, Request } from "../fs/mod.ts";
 import type { Ino } from "../model/mod.ts";
 import {
@@ -32,13 +33,16 @@ import {
   encodeCreated,
   encodeDirectory,
   encodeDirectoryOpened,
+  encodeDirectoryPlus,
   encodeEntry,
   encodeNames,
+  encodeNoEntry,
   encodeOpened,
   encodeRoom,
   encodeSought,
   encodeStatFs,
   encodeWritten,
+  fittingPlus,
 } from "./encode.ts";
 import { FSYNC_DATA_ONLY, Opcode, SEEK_DATA, SEEK_HOLE, Size } from "./layout.ts";
 
@@ -62,8 +66,8 @@ export interface Call {
   readonly body: Buffer;
 }
 
-/** The payload of the reply, or a positive errno. */
-export type Answer = Uint8Array | number;
+/** The payload of the reply, or a positive errno; "written": it has been replied to already. */
+export type Answer = Uint8Array | number | "written";
 type Operation = (context: Context, call: Call) => Promise<Answer>;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -92,6 +96,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [Opcode.LSEEK, lseek],
   [Opcode.OPENDIR, opendir],
   [Opcode.READDIR, readdir],
+  [Opcode.READDIRPLUS, readdirPlus],
   [Opcode.RELEASEDIR, releasedir],
   [Opcode.FSYNCDIR, fsyncdir],
   [Opcode.STATFS, statfs],
@@ -122,7 +127,13 @@ function refuse(code: number): Operation {
 }
 
 async function lookup({ filesystem }: Context, { request, ino, body }: Call): Promise<Answer> {
-  return encodeEntry((await filesystem.lookup(request, ino, decodeName(body, 0))).stat);
+  try {
+    return encodeEntry((await filesystem.lookup(request, ino, decodeName(body, 0))).stat);
+  } catch (error) {
+    // The kernel remembers this one for a moment, and ENOENT not at all: programs ask for many files that are not there.
+    if (codeOf(error) === "NotFound") return encodeNoEntry();
+    throw error;
+  }
 }
 
 async function getattr({ filesystem }: Context, { request, ino }: Call): Promise<Answer> {
@@ -286,6 +297,13 @@ async function opendir({ filesystem }: Context, { request, ino }: Call): Promise
 async function readdir({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
   const { handle, offset: cookie, length } = decodeRead(body);
   return encodeDirectory(await filesystem.readdir(request, handle, cookie), length);
+}
+
+async function readdirPlus({ filesystem }: Context, { request, body }: Call): Promise<Answer> {
+  const { handle, offset: cookie, length } = decodeRead(body);
+  const all = await filesystem.readdir(request, handle, cookie);
+  const entries = fittingPlus(all, length);
+  return encodeDirectoryPlus(entries, await filesystem.statEntries(request, handle, entries));
 }
 
 async function releasedir({ filesystem }: Context, { body }: Call): Promise<Answer> {

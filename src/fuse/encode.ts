@@ -1,7 +1,7 @@
 // Replies as bytes. Pure; each function names the struct that it makes.
 
 import type { DirectoryEntry, Opened, Stat, StatFs } from "../fs/mod.ts";
-import type { HandleId } from "../model/mod.ts";
+import { type HandleId, type Ino, S_IFMT } from "../model/mod.ts";
 import { Fopen, Size } from "./layout.ts";
 
 /** How long the kernel may believe names and attributes without asking. */
@@ -32,6 +32,13 @@ export function encodeAttr(stat: Stat): Buffer {
 export function encodeEntry(stat: Stat): Buffer {
   const reply = Buffer.alloc(Size.ENTRY_OUT);
   writeEntry(reply, stat);
+  return reply;
+}
+
+/** fuse_entry_out that says, for as long as an entry is believed: there is nothing of that name. */
+export function encodeNoEntry(): Buffer {
+  const reply = Buffer.alloc(Size.ENTRY_OUT);
+  writeU64(reply, VALID_SECONDS, 16);
   return reply;
 }
 
@@ -102,17 +109,62 @@ export function encodeDirectory(entries: readonly DirectoryEntry[], sizeMax: num
   const reply = Buffer.alloc(Math.min(sizeMax, boundOf(entries)));
   let at = 0;
   for (const entry of entries) {
-    const nameLength = Buffer.byteLength(entry.name);
-    const end = at + align8(Size.DIRENT + nameLength);
+    const end = at + align8(Size.DIRENT + Buffer.byteLength(entry.name));
     if (end > sizeMax) break;
-    writeU64(reply, entry.ino, at);
-    writeU64(reply, entry.cookie, at + 8);
-    reply.writeUInt32LE(nameLength, at + 16);
-    reply.writeUInt32LE(entry.type >>> 12, at + 20); // S_IFMT bits to DT_*
-    reply.write(entry.name, at + Size.DIRENT);
+    writeDirent(reply, at, entry);
     at = end;
   }
   return reply.subarray(0, at);
+}
+
+/** As many of `entries` as fit into `sizeMax` bytes with their attributes. */
+export function fittingPlus(
+  entries: readonly DirectoryEntry[],
+  sizeMax: number,
+): readonly DirectoryEntry[] {
+  let room = sizeMax;
+  const end = entries.findIndex((entry) => {
+    room -= plusSizeOf(entry);
+    return room < 0;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
+}
+
+/** fuse_direntplus of each entry; without a stat it has node 0, and the kernel asks for it when somebody needs it. */
+export function encodeDirectoryPlus(
+  entries: readonly DirectoryEntry[],
+  stats: readonly (Stat | undefined)[],
+): Buffer {
+  const reply = Buffer.alloc(entries.reduce((sum, entry) => sum + plusSizeOf(entry), 0));
+  let at = 0;
+  entries.forEach((entry, index) => {
+    const stat = stats[index];
+    if (stat !== undefined) writeEntry(reply.subarray(at), stat);
+    writeDirent(
+      reply,
+      at + Size.ENTRY_OUT,
+      stat === undefined ? entry : { ...entry, ...typeOf(stat) },
+    );
+    at += plusSizeOf(entry);
+  });
+  return reply;
+}
+
+function typeOf({ ino, mode }: Stat): { ino: Ino; type: number } {
+  return { ino, type: mode & S_IFMT };
+}
+
+function plusSizeOf({ name }: DirectoryEntry): number {
+  return align8(Size.ENTRY_OUT + Size.DIRENT + Buffer.byteLength(name));
+}
+
+/** fuse_dirent */
+function writeDirent(reply: Buffer, at: number, { ino, cookie, name, type }: DirectoryEntry): void {
+  writeU64(reply, ino, at);
+  writeU64(reply, cookie, at + 8);
+  reply.writeUInt32LE(Buffer.byteLength(name), at + 16);
+  reply.writeUInt32LE(type >>> 12, at + 20); // S_IFMT bits to DT_*
+  reply.write(name, at + Size.DIRENT);
 }
 
 /** At least what `entries` take: a name of n UTF-16 units has at most 3n bytes. */

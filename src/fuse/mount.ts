@@ -8,6 +8,7 @@ import { findClosing, isEnding } from "./closing.ts";
 import { runCommand } from "./command.ts";
 import { Device } from "./device.ts";
 import type { Negotiated } from "./init.ts";
+import { raiseReadAhead } from "./kernel-read-ahead.ts";
 import { mountAt } from "./mount-point.ts";
 import { READER_COUNT, Session } from "./session.ts";
 
@@ -64,6 +65,7 @@ export async function mountFuse(options: MountOptions): Promise<FuseMount> {
   try {
     const negotiated = await session.negotiated;
     await firstStat(dir);
+    await raiseReadAhead(mounted, log);
     return { negotiated, closed, unmount: ({ force = false } = {}) => unmount(dir, closed, force) };
   } catch (error) {
     await unmount(dir, closed, true);

@@ -30,7 +30,7 @@ export const READER_COUNT = 2;
 const LENT_SIZE_MIN = 64 * 1024;
 
 export interface SessionOptions {
-  readonly device: Pick<Device, "read" | "reply" | "close">;
+  readonly device: Pick<Device, "read" | "reply" | "direct" | "close">;
   readonly context: Context;
   readonly log: Log;
   readonly background: Background;
@@ -185,7 +185,7 @@ export class Session {
     this.#options.background.run("A FUSE request", async () => {
       const answer = await this.#answer(message, controller.signal);
       this.#running.delete(key);
-      this.#options.device.reply(unique, answer);
+      if (answer !== "written") this.#options.device.reply(unique, answer);
       after();
       if (this.#running.size === 0) this.#idle?.();
     });
@@ -203,6 +203,7 @@ export class Session {
       resent: isResent(unique),
       caller: { uid, gid, pid },
       signal,
+      ...(opcode === Opcode.READ ? { direct: this.#options.device.direct(unique) } : {}),
     };
     try {
       return await operation(this.#options.context, { request, ino, body });

@@ -2,7 +2,7 @@
 // when this mount changes something there.
 
 import { LRUCache } from "lru-cache";
-import { Background, type Log, newAbort } from "../base/mod.ts";
+import { Background, KodomountError, type Log, newAbort } from "../base/mod.ts";
 import { type Etag, isName, type Key, nameOf, toKey } from "../model/mod.ts";
 import type { ListedObject, ListPage, ObjectStore } from "../store/mod.ts";
 
@@ -18,6 +18,12 @@ export interface Listing {
   readonly directories: ReadonlySet<string>;
   /** Nothing is missing: what it does not show is not there. */
   readonly complete: boolean;
+}
+
+/** What one page of a listing adds. */
+export interface ListingPart {
+  readonly files: ReadonlyMap<string, ListedFile>;
+  readonly directories: ReadonlySet<string>;
 }
 
 /** The same while it is filled, and put right by what this mount does. */
@@ -38,8 +44,10 @@ interface Flight {
 /** What nobody waits for is fetched up to this size: larger directories are asked for name by name. */
 const AHEAD_PAGES_MAX = 20;
 const AHEAD_FILES_MAX = (AHEAD_PAGES_MAX - 1) * 1000;
-/** A repeated token would loop for ever. */
-const PAGES_MAX = 100_000;
+/** A directory has no more pages than that. */
+const PAGES_MAX = 1_000_000;
+/** Entries of all listings that are kept: some 60 MiB. A directory that has more is not kept. */
+const ENTRIES_MAX = 250_000;
 
 export class Listings {
   readonly #store: ObjectStore;
@@ -49,6 +57,9 @@ export class Listings {
   readonly #cache: LRUCache<Key, Kept>;
   readonly #flights = new Set<Flight>();
   readonly #stop = newAbort();
+  readonly #large = new LRUCache<Key, true>({ max: 10_000 });
+  /** Directories of which a line in the log has told that not all of them is shown. */
+  readonly #hidden = new LRUCache<Key, true>({ max: 1000 });
 
   /** @param ttlMs how old a listing may be before it is fetched again; it is used for as long again meanwhile. */
   constructor(store: ObjectStore, log: Log, ttlMs: number) {
@@ -58,17 +69,22 @@ export class Listings {
     this.#background = new Background(log);
     this.#cache = new LRUCache({
       max: 2000,
-      maxSize: 500_000,
-      ttl: 2 * ttlMs,
+      maxSize: ENTRIES_MAX,
+      // To the library 0 means for ever.
+      ttl: Math.max(1, 2 * ttlMs),
       sizeCalculation: sizeOf,
     });
   }
 
-  /** The whole directory. */
-  async all(directory: Key, signal: AbortSignal): Promise<Listing> {
+  /** The whole directory; `onPart` is told of it page by page, while the next is fetched or when it is known already. */
+  async all(
+    directory: Key,
+    signal: AbortSignal,
+    onPart: (part: ListingPart) => Promise<void>,
+  ): Promise<void> {
     const known = this.#cache.get(directory);
-    const isNew = known?.complete && !this.#isOld(directory);
-    return isNew ? known : this.#fetch(directory, PAGES_MAX, signal);
+    if (known?.complete && !this.#isOld(directory)) return onPart(known);
+    await this.#fetch(directory, PAGES_MAX, signal, onPart);
   }
 
   /** At least its first page: complete in most directories. Nobody waits for one that is known but no longer new. */
@@ -82,6 +98,11 @@ export class Listings {
 
   #isOld(directory: Key): boolean {
     return this.#cache.getRemainingTTL(directory) < this.#ttlMs;
+  }
+
+  /** Whether the last listing had more than one page. */
+  isLarge(directory: Key): boolean {
+    return this.#large.has(directory);
   }
 
   /** Whether the bucket has anything but a marker in `directory`; always asked anew. */
@@ -162,14 +183,24 @@ export class Listings {
       if (flight.directory === directory) flight.changes.push(change);
   }
 
-  async #fetch(directory: Key, count: number, signal: AbortSignal): Promise<Listing> {
+  async #fetch(
+    directory: Key,
+    count: number,
+    signal: AbortSignal,
+    onPart: (part: ListingPart) => Promise<void> = async () => {},
+  ): Promise<Listing> {
     const flight: Flight = { directory, changes: [], isStale: false };
     const listing: Kept = { files: new Map(), directories: new Set(), complete: true };
     this.#flights.add(flight);
     try {
       for await (const page of this.#pages(directory, { delimiter: true, count }, signal)) {
-        this.#add(listing, directory, page);
+        const part = this.#partOf(directory, page);
+        for (const [name, file] of part.files) listing.files.set(name, file);
+        for (const name of part.directories) listing.directories.add(name);
         listing.complete = page.token === undefined;
+        if (!listing.complete) this.#large.set(directory, true);
+        else if (listing.files.size === part.files.size) this.#large.delete(directory);
+        await onPart(part);
       }
       for (const change of flight.changes) change(listing);
       if (!flight.isStale) this.#cache.set(directory, listing);
@@ -179,23 +210,29 @@ export class Listings {
     }
   }
 
-  #add(listing: Kept, directory: Key, page: ListPage): void {
+  #partOf(directory: Key, page: ListPage): ListingPart {
+    const listing = { files: new Map<string, ListedFile>(), directories: new Set<string>() };
+    let hidden: Key | undefined;
     for (const { key, etag, size, lastModifiedMs } of page.objects) {
       if (key === directory) continue;
       const name = nameOf(key);
-      if (this.#isShown(key, name)) listing.files.set(name, { etag, size, lastModifiedMs });
+      if (isName(name)) listing.files.set(name, { etag, size, lastModifiedMs });
+      else hidden = key;
     }
     for (const prefix of page.prefixes) {
       const name = nameOf(prefix);
-      if (this.#isShown(prefix, name)) listing.directories.add(name);
+      if (isName(name)) listing.directories.add(name);
+      else hidden = prefix;
     }
+    if (hidden !== undefined) this.#noteHidden(directory, hidden);
+    return listing;
   }
 
-  /** Keys that cannot be file names (`a//b`, `.`, `..`, too long) are left out, with a log line. */
-  #isShown(key: Key, name: string): boolean {
-    if (isName(name)) return true;
-    this.#log.debug({ key }, "A key that cannot be a file name is not shown");
-    return false;
+  /** Keys that cannot be file names (`a//b`, `.`, `..`, too long) are left out, with one line for a directory. */
+  #noteHidden(directory: Key, key: Key): void {
+    if (this.#hidden.has(directory)) return;
+    this.#hidden.set(directory, true);
+    this.#log.warn({ directory, key }, "Keys that cannot be file names are not shown");
   }
 
   async *#pages(
@@ -204,13 +241,20 @@ export class Listings {
     signal: AbortSignal,
   ): AsyncGenerator<ListPage> {
     let token: string | undefined;
+    const tokens = new Set<string>();
     for (let page = 0; page < options.count; page += 1) {
       const answer: ListPage = await this.#store.list(
         { prefix, delimiter: options.delimiter, token },
         signal,
       );
       yield answer;
-      if (answer.token === undefined || answer.token === token) return;
+      if (answer.token === undefined) return;
+      if (tokens.has(answer.token))
+        throw new KodomountError(
+          "Rejected",
+          `The store lists ${prefix} in a circle: it gives a token for the next page that it has given before`,
+        );
+      tokens.add(answer.token);
       token = answer.token;
     }
   }

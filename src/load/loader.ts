@@ -2,7 +2,7 @@
 // that over it.
 
 import { LRUCache } from "lru-cache";
-import type { Clock, Log } from "../base/mod.ts";
+import { type Clock, type Log, required } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
 import {
   type Attributes,
@@ -17,9 +17,10 @@ import {
   parentKey,
   ROOT_KEY,
 } from "../model/mod.ts";
-import type { ListedObject, ObjectStore } from "../store/mod.ts";
-import { Blocks } from "./blocks.ts";
-import { type ListedFile, type Listing, Listings } from "./listings.ts";
+import type { ByteRange, ListedObject, ObjectStore } from "../store/mod.ts";
+import { type ListedFile, type ListingPart, Listings } from "./listings.ts";
+import { Metadata } from "./metadata.ts";
+import type { DirectReply, Reader, Version } from "./reader.ts";
 
 /** One version of an object, as a file. */
 export interface RemoteFile {
@@ -39,7 +40,7 @@ export interface LoaderOptions {
   /** With a deadline: programs wait for a listing, not for ever. */
   readonly store: ObjectStore;
   /** Without one: reads wait as long as it takes. */
-  readonly reads: ObjectStore;
+  readonly reader: Reader;
   readonly catalog: Catalog;
   readonly log: Log;
   readonly clock: Clock;
@@ -60,16 +61,14 @@ const MARKER_TTL_MS = 5 * 60_000;
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #listings: Listings;
-  readonly #blocks: Blocks;
-  /** What HEAD told of a version; it changes only when the object is copied onto itself, which changes its time. */
-  readonly #metadata = new LRUCache<string, PartialAttributes>({ max: 50_000 });
+  readonly #metadata: Metadata;
   /** The same of directories' markers, of which a listing tells nothing. */
   readonly #markers = new LRUCache<Key, PartialAttributes>({ max: 50_000, ttl: MARKER_TTL_MS });
 
   constructor(options: LoaderOptions) {
     this.#options = options;
+    this.#metadata = new Metadata(options.store);
     this.#listings = new Listings(options.store, options.log, options.ttlMs);
-    this.#blocks = new Blocks(options.reads);
   }
 
   /** The file or directory called `name`; where a key is both, the directory wins, since it has more behind it. */
@@ -114,9 +113,41 @@ export class Loader {
     return { ...this.#complete(marker, mtimeMs), mode };
   }
 
-  /** Names in a directory. */
-  list(directory: Key, signal: AbortSignal): Promise<Listing> {
-    return this.#listings.all(directory, signal);
+  /** What is in a directory, page by page. */
+  async list(
+    directory: Key,
+    signal: AbortSignal,
+    onPart: (part: ListingPart) => Promise<void>,
+  ): Promise<void> {
+    await this.#listings.all(directory, signal, (part) => {
+      this.#metadata.walk(directory, keysOf(directory, part.files));
+      return onPart(part);
+    });
+  }
+
+  /**
+   * Files of a listing with attributes, as far as they are known without asking for each. In a directory of more than a page
+   * what is not known is as the listing has it: its time, and the mount's own mode and owner.
+   */
+  async known(
+    directory: Key,
+    files: readonly (readonly [name: string, file: ListedFile])[],
+  ): Promise<RemoteFile[]> {
+    const keys = files.map(([name]) => childKey(directory, name));
+    const records = await this.#options.catalog.findObjects(keys);
+    const isLarge = this.#listings.isLarge(directory);
+    const found: RemoteFile[] = [];
+    files.forEach(([, file], index) => {
+      const [key, record] = [required(keys[index], "a key for each file"), records[index]];
+      const { etag, size } = file;
+      const partial = this.#metadata.peek(key, file) ?? (isLarge ? {} : undefined);
+      const attributes =
+        record?.etag === etag
+          ? record.attributes
+          : partial && this.#complete(partial, file.lastModifiedMs);
+      if (attributes !== undefined) found.push({ kind: "file", key, etag, size, attributes });
+    });
+    return found;
   }
 
   isEmpty(directory: Key, signal: AbortSignal): Promise<boolean> {
@@ -131,19 +162,23 @@ export class Loader {
   async attributesOf(key: Key, file: ListedFile, signal: AbortSignal): Promise<Attributes> {
     const known = await this.#options.catalog.findObject(key);
     if (known !== undefined && known.etag === file.etag) return known.attributes;
-    const name = versionOf(key, file);
-    let partial = this.#metadata.get(name);
-    if (partial === undefined) {
-      const head = await this.#options.store.head(key, signal);
-      partial = head?.etag === file.etag ? fromMetadata(head.metadata) : {};
-      if (head?.etag === file.etag) this.#metadata.set(name, partial);
-    }
-    return this.#complete(partial, file.lastModifiedMs);
+    return this.#complete(await this.#metadata.get(key, file, signal), file.lastModifiedMs);
   }
 
   /** @throws `Stale` when the object is another version by now. */
-  read(file: RemoteFile, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#blocks.read(file, offset, length, signal);
+  read(
+    version: Version,
+    range: ByteRange,
+    signal: AbortSignal,
+    direct?: DirectReply,
+  ): Promise<Uint8Array | "written"> {
+    const { key, etag, size } = version;
+    return this.#options.reader.read({ version: { key, etag, size }, ...range }, signal, direct);
+  }
+
+  /** Nobody has this version open any more: what is fetched of it ahead is given up. */
+  stopReading(file: Pick<RemoteFile, "key" | "etag">): void {
+    this.#options.reader.forget(file);
   }
 
   /** What is at `key` by now, through this mount. */
@@ -177,7 +212,7 @@ export class Loader {
   async #head(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
     const head = await this.#options.store.head(key, signal);
     if (head === undefined) return undefined;
-    this.#metadata.set(versionOf(key, head), fromMetadata(head.metadata));
+    this.#metadata.note(key, head);
     return this.#file(key, head, signal);
   }
 
@@ -218,6 +253,9 @@ function directoryAt(directory: Key, name: string): RemoteDirectory {
   return { kind: "directory", key: childDirectoryKey(directory, name) };
 }
 
-function versionOf(key: Key, file: ListedFile): string {
-  return `${key}\0${file.etag}\0${file.lastModifiedMs}`;
+function* keysOf(
+  directory: Key,
+  files: ReadonlyMap<string, ListedFile>,
+): Generator<readonly [Key, ListedFile]> {
+  for (const [name, file] of files) yield [childKey(directory, name), file];
 }

@@ -1,4 +1,7 @@
 // Door of `load`: what is in the bucket, for reading.
 
-export type { ListedFile, Listing } from "./listings.ts";
+export { Blocks } from "./blocks.ts";
+export type { ListedFile, ListingPart } from "./listings.ts";
 export { Loader, type LoaderOptions, type RemoteDirectory, type RemoteFile } from "./loader.ts";
+export { ReadThread } from "./read-thread.ts";
+export type { DirectReply, Reader } from "./reader.ts";

@@ -43,6 +43,17 @@ export interface ObjectStore {
   ): Promise<{ bytes: Buffer; etag: Etag }>;
 
   /**
+   * The bytes of a range of one version, as they come in, to `sink`: none is held back until the last is there.
+   * @throws as `get`. With an error that is `retryable` some bytes may have been given; `withRetry` goes on behind them, so
+   * that its `sink` gets each byte once.
+   */
+  read(
+    request: { key: Key; range: ByteRange; etag: Etag },
+    sink: (piece: Buffer) => void,
+    signal?: AbortSignal,
+  ): Promise<void>;
+
+  /**
    * One page of keys that start with `prefix`, in the store's order (UTF-8 bytes).
    * With `delimiter` keys that contain a `/` after the prefix are folded into `prefixes` (which end with `/`).
    * Prefixes may be repeated on later pages.

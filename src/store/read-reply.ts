@@ -19,11 +19,12 @@ export interface GetReply {
   readonly ContentRange?: string | undefined;
 }
 
-/** The bytes, exactly those wanted. */
+/** Gives the bytes, exactly those wanted, to `sink`. @returns the version that they are of. */
 export async function readReply(
   wanted: Wanted,
   reply: GetReply,
-): Promise<{ bytes: Buffer; etag: Etag }> {
+  sink: (piece: Buffer) => void,
+): Promise<Etag> {
   const body = reply.Body;
   if (!(body instanceof Readable))
     throw new KodomountError("Programmer", "the reply is not a stream");
@@ -32,7 +33,8 @@ export async function readReply(
     // Some stores take If-Match and do not act on it.
     if (wanted.etag !== undefined && wanted.etag !== etag)
       throw new KodomountError("PreconditionFailed", "it is another version by now");
-    return { bytes: await readAll(body, lengthOf(wanted.range, reply)), etag };
+    await readAll(body, lengthOf(wanted.range, reply), sink);
+    return etag;
   } catch (error) {
     body.destroy();
     throw error;
@@ -74,18 +76,18 @@ function lengthOf(range: ByteRange | undefined, reply: GetReply): number {
 }
 
 /** 'data' events cost half of what async iteration does. */
-function readAll(body: Readable, length: number): Promise<Buffer> {
+function readAll(body: Readable, length: number, sink: (piece: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const bytes = Buffer.allocUnsafe(length);
     let at = 0;
     body.on("error", reject);
     body.on("data", (piece: Buffer) => {
-      if (at + piece.length > length)
+      at += piece.length;
+      if (at > length)
         body.destroy(new KodomountError("Unavailable", "the body is longer than announced"));
-      else at += piece.copy(bytes, at);
+      else sink(piece);
     });
     body.on("close", () => {
-      if (at === length) resolve(bytes);
+      if (at === length) resolve();
       else
         reject(new KodomountError("Unavailable", `the body ends after ${at} of ${length} bytes`));
     });

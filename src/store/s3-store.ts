@@ -87,6 +87,24 @@ class S3Store implements ObjectStore {
     request: { key: Key; range?: ByteRange; etag?: Etag },
     signal?: AbortSignal,
   ): Promise<{ bytes: Buffer; etag: Etag }> {
+    const pieces: Buffer[] = [];
+    const etag = await this.#get(request, (piece) => pieces.push(piece), signal);
+    return { bytes: Buffer.concat(pieces), etag };
+  }
+
+  async read(
+    request: { key: Key; range: ByteRange; etag: Etag },
+    sink: (piece: Buffer) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#get(request, sink, signal);
+  }
+
+  #get(
+    request: { key: Key; range?: ByteRange; etag?: Etag },
+    sink: (piece: Buffer) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<Etag> {
     const { key, range, etag } = request;
     invariant(range === undefined || range.length > 0, "a range has at least one byte");
     const command = new GetObjectCommand({
@@ -95,7 +113,7 @@ class S3Store implements ObjectStore {
       ...(etag === undefined ? {} : { IfMatch: etag }),
     });
     return this.#send(`GET ${key}`, signal, async (call) =>
-      readReply(request, await this.#client.send(command, call)),
+      readReply(request, await this.#client.send(command, call), sink),
     );
   }
 

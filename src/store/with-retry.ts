@@ -44,6 +44,10 @@ export function withRetry(
   return {
     head: (key, signal) => retry(key, () => store.head(key, signal), signal),
     get: (request, signal) => retry(request.key, () => store.get(request, signal), signal),
+    read: (request, sink, signal) => {
+      const goOn = resuming(store, request, sink);
+      return retry(request.key, () => goOn(signal), signal);
+    },
     list: (request, signal) => retry(request.prefix, () => store.list(request, signal), signal),
     put: (request, signal) => retry(request.key, () => store.put(request, signal), signal),
     delete: (key, signal) => retry(key, () => store.delete(key, signal), signal),
@@ -77,6 +81,26 @@ async function unlessSkewed<T>(task: () => Promise<T>): Promise<T> {
     if (!isSkewed(error)) throw error;
   }
   return task();
+}
+
+/** Reads a range, each time called from where the call before has broken off. */
+function resuming(
+  store: ObjectStore,
+  request: Parameters<ObjectStore["read"]>[0],
+  sink: (piece: Buffer) => void,
+): (signal: AbortSignal | undefined) => Promise<void> {
+  const { offset, length } = request.range;
+  let received = 0;
+  return async (signal) => {
+    // Broken off behind the last byte: there is nothing left to ask for.
+    if (received === length) return;
+    const range = { offset: offset + received, length: length - received };
+    const take = (piece: Buffer): void => {
+      received += piece.length;
+      sink(piece);
+    };
+    await store.read({ ...request, range }, take, signal);
+  };
 }
 
 /**

@@ -105,6 +105,27 @@ function readTests(use: () => Bench): void {
     );
   });
 
+  test("read() gives the bytes of a range of one version", async () => {
+    const { etag } = await use().put("read/1", "0123456789");
+    const pieces: Buffer[] = [];
+    await use().store.read(
+      { key: toKey("read/1"), etag, range: { offset: 2, length: 5 } },
+      (piece) => pieces.push(piece),
+    );
+    expect(Buffer.concat(pieces).toString()).toBe("23456");
+  });
+
+  test("read() of another version is PreconditionFailed, and gives nothing", async () => {
+    const { etag } = await use().put("read/v", "old");
+    await use().put("read/v", "new");
+    const pieces: Buffer[] = [];
+    const range = { offset: 0, length: 3 };
+    const reading = use().store.read({ key: toKey("read/v"), etag, range }, (piece) =>
+      pieces.push(piece),
+    );
+    expect([await rejection(reading), pieces]).toEqual(["PreconditionFailed", []]);
+  });
+
   test("get() of what is not there is NotFound", async () => {
     expect(await rejection(use().read("get/none"))).toBe("NotFound");
   });

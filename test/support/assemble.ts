@@ -9,7 +9,7 @@ import {
   type FilesystemOptions,
   type KodoFilesystem,
 } from "../../src/fs/mod.ts";
-import { Loader } from "../../src/load/mod.ts";
+import { Blocks, Loader } from "../../src/load/mod.ts";
 import { HeldNames, type PartPlan, PROVIDERS } from "../../src/model/mod.ts";
 import { type Publisher, startPublisher } from "../../src/publish/mod.ts";
 import { Sender, type Sending } from "../../src/send/mod.ts";
@@ -96,7 +96,7 @@ export async function assemble(parts: Parts): Promise<Running> {
     (await Sender.start({ store: storeOptions, lanes: LANES, log, clock, troubles }));
   const loader = new Loader({
     store: withRetry(plain, { clock, log, deadlineMs: parts.deadlineMs }),
-    reads: store,
+    reader: new Blocks({ store, clock, memory: 16 << 20 }),
     catalog,
     clock,
     log,

@@ -265,6 +265,15 @@ export class MemoryFilesystem implements Filesystem {
     return this.#open(this.#node(ino), READ_ONLY);
   }
 
+  /** Its entries are looked up one by one. */
+  async statEntries(
+    _request: Request,
+    _handle: HandleId,
+    entries: readonly DirectoryEntry[],
+  ): Promise<readonly undefined[]> {
+    return entries.map(() => undefined);
+  }
+
   async readdir(
     _request: Request,
     handle: HandleId,

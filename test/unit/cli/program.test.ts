@@ -43,6 +43,8 @@ describe("kodomount", () => {
       "close-lag",
       "hold",
       "state-dir",
+      "list-ttl",
+      "read-memory",
       "spill-limit",
       "part-size",
       "uploads",

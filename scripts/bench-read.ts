@@ -1,0 +1,152 @@
+// `npm run bench:read`: reading, in one run on a real S3 server (Ceph RGW on loopback): a large object in sequence and at
+// random, and long listings, beside the same by a client without a mount. KODOMOUNT_BENCH_MIB sets the size (1024),
+// KODOMOUNT_BENCH_ROW=sequential,random,list picks rows.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Semaphore, silentLog, systemClock } from "../src/base/mod.ts";
+import { PROVIDERS, toKey } from "../src/model/mod.ts";
+import { createS3Store, type ObjectStore, type StoreOptions } from "../src/store/mod.ts";
+import { sh, TestMount } from "../test/support/mount.ts";
+import { startRgw } from "../test/support/rgw.ts";
+import { tempDir } from "../test/support/temp.ts";
+
+const MIB = 1024 * 1024;
+const SIZE = Number(process.env["KODOMOUNT_BENCH_MIB"] ?? 1024) * MIB;
+const ROWS = new Set((process.env["KODOMOUNT_BENCH_ROW"] ?? "sequential,random").split(","));
+const RUNS = 3;
+const LANES = 8;
+const RANGE = 8 * MIB;
+const KEY = toKey("large.bin");
+
+/** Seconds, and CPU seconds of the process that reads. */
+interface Figures {
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** All of an object by ranged GETs, eight at a time: what a client without a mount reaches. */
+async function rawRead(store: ObjectStore): Promise<Figures> {
+  const head = await store.head(KEY);
+  if (head === undefined) throw new Error(`${KEY} is not there`);
+  const lanes = new Semaphore(LANES);
+  const [cpu, start] = [process.cpuUsage(), performance.now()];
+  const get = async (offset: number): Promise<void> => {
+    using _ = await lanes.acquire();
+    const range = { offset, length: Math.min(RANGE, head.size - offset) };
+    await store.read({ key: KEY, etag: head.etag, range }, () => {});
+  };
+  await Promise.all(
+    Array.from({ length: Math.ceil(head.size / RANGE) }, (_, index) => get(index * RANGE)),
+  );
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
+}
+
+/** CPU seconds of a process and its threads so far. */
+async function cpuOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, "latin1");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+async function peakRssMib(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+)/.exec(text)?.[1]) / 1024;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** A fresh mount, so that nothing is known yet, for one command. */
+async function cold(mount: TestMount, command: string): Promise<Figures & { rssMib: number }> {
+  await mount.start();
+  const { pid } = await mount.status();
+  const [cpu, start] = [await cpuOf(pid), performance.now()];
+  await sh(command, {}, 600_000);
+  const seconds = (performance.now() - start) / 1000;
+  const figures = { seconds, cpu: (await cpuOf(pid)) - cpu, rssMib: await peakRssMib(pid) };
+  await mount.unmount();
+  return figures;
+}
+
+function report(name: string, runs: readonly Figures[], mib: number): number {
+  const seconds = median(runs.map((run) => run.seconds));
+  const cpu = median(runs.map((run) => run.cpu));
+  console.log(
+    `  ${name.padEnd(34)} ${seconds.toFixed(2)} s  ${(mib / seconds).toFixed(0)} MiB/s  ${((cpu * 1024) / mib).toFixed(2)} CPU s/GiB`,
+  );
+  return seconds;
+}
+
+async function sequential(store: ObjectStore, mount: TestMount): Promise<void> {
+  const raw: Figures[] = [];
+  const mounted: (Figures & { rssMib: number })[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    raw.push(await rawRead(store));
+    mounted.push(await cold(mount, `dd if=${mount.dir}/${KEY} of=/dev/null bs=1M status=none`));
+  }
+  console.log(`Sequential read of ${SIZE / MIB} MiB, cold, medians of ${RUNS} interleaved runs`);
+  const bare = report(`ranged GETs, ${LANES} x ${RANGE / MIB} MiB`, raw, SIZE / MIB);
+  const ours = report("kodomount", mounted, SIZE / MIB);
+  console.log(`  speed against the raw client       ${(bare / ours).toFixed(2)} (goal 0.90)`);
+  console.log(
+    `  peak RSS                           ${Math.max(...mounted.map((run) => run.rssMib)).toFixed(0)} MiB (goal 300)`,
+  );
+}
+
+/** Reads of `size` bytes at places that do not follow each other. */
+async function random(mount: TestMount, size: number, count: number): Promise<void> {
+  const program = [
+    "import os, random, sys",
+    "random.seed(1)",
+    "file = os.open(sys.argv[1], os.O_RDONLY)",
+    "os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)",
+    "end = os.fstat(file).st_size // int(sys.argv[2])",
+    "for _ in range(int(sys.argv[3])): os.pread(file, int(sys.argv[2]), random.randrange(end) * int(sys.argv[2]))",
+  ].join("\n");
+  const figures = await cold(mount, `python3 -c '${program}' ${mount.dir}/${KEY} ${size} ${count}`);
+  const each = (figures.seconds / count) * 1000;
+  console.log(
+    `Random reads of ${size / 1024} KiB, cold: ${each.toFixed(2)} ms each (${count} of them)`,
+  );
+}
+
+async function main(): Promise<void> {
+  await using temp = await tempDir();
+  await using rgw = await startRgw();
+  await rgw.createBucket("bench");
+  const keys = { accessKeyId: rgw.accessKeyId, secretAccessKey: rgw.secretAccessKey };
+  const options: StoreOptions = {
+    endpoint: rgw.endpoint,
+    region: rgw.region,
+    bucket: "bench",
+    prefix: "",
+    provider: PROVIDERS.generic,
+    credentials: { kind: "static", ...keys },
+    connections: 16,
+  };
+  const store = createS3Store(options, { clock: systemClock, log: silentLog });
+  const mount = new TestMount(temp.path, {
+    endpoint: rgw.endpoint,
+    ...keys,
+    region: rgw.region,
+    bucket: "bench",
+    provider: "generic",
+  });
+  await using _ = mount;
+  const file = join(temp.path, "source");
+  await sh(`head -c ${SIZE} /dev/urandom > ${file}`);
+  await mount.start();
+  await sh(`cp ${file} ${mount.dir}/${KEY}`, {}, 600_000);
+  await mount.unmount();
+  if (ROWS.has("sequential")) await sequential(store, mount);
+  if (ROWS.has("random")) {
+    await random(mount, 4096, 400);
+    await random(mount, MIB, 200);
+  }
+  store.close();
+}
+
+await main();

@@ -1,0 +1,19 @@
+// Starts a worker thread of ours, built or from source.
+
+import { Worker } from "node:worker_threads";
+
+/** Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first. */
+const FROM_SOURCE = `
+const { workerData } = require("node:worker_threads");
+import("tsx/esm/api").then(({ register }) => { register(); return import(workerData.file); });
+`;
+
+/**
+ * A thread that runs the file `name` (without its extension) beside the module at `from`, its `import.meta.url`.
+ * @param data is the thread's `workerData`: plain, since it is copied.
+ */
+export function startThread(from: string, name: string, data: object): Worker {
+  if (!from.endsWith(".ts")) return new Worker(new URL(`./${name}.js`, from), { workerData: data });
+  const file = new URL(`./${name}.ts`, from).href;
+  return new Worker(FROM_SOURCE, { eval: true, workerData: { ...data, file } });
+}

@@ -1,0 +1,23 @@
+// What the two sides of the reading thread say to each other. Plain data only: errors cross as code and message.
+
+import type { Code, LogLine } from "../base/mod.ts";
+import type { StoreOptions } from "../store/mod.ts";
+import type { DirectReply, ReadRequest, Version } from "./reader.ts";
+
+export interface ReadThreadOptions {
+  readonly store: StoreOptions;
+  /** Bytes, see `BlocksOptions`. */
+  readonly memory: number;
+}
+
+/** To the thread. */
+export type ReadOrder =
+  | { readonly id: number; readonly request: ReadRequest; readonly direct: DirectReply | undefined }
+  | { readonly id: number; readonly abort: true }
+  | { readonly forget: Pick<Version, "key" | "etag"> };
+
+/** From the thread: bytes, whose memory is handed over; what went wrong; or a line for the log. */
+export type ReadReport =
+  | { readonly id: number; readonly value: Uint8Array | "written" }
+  | { readonly id: number; readonly code: Code; readonly message: string }
+  | LogLine;
