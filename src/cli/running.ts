@@ -42,6 +42,8 @@ export interface RunningParts {
 }
 
 const POLL_MS = 100;
+/** Of the time that is left for saving, when thousands of files are looked through. */
+const POLL_SHARE = 0.1;
 /** Who waits at a screen sees that time goes by. */
 const TELL_MS = 1000;
 /** A RELEASE follows its close(2) at once, but nobody waits for it; what comes later has files open. */
@@ -111,18 +113,19 @@ export class Running implements ControlTarget {
     let toldAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       this.#parts.hurry();
+      const at = this.#parts.clock.monotonic();
       const pending = this.#parts.pending().filter((each) => isAt(path, each));
       const waiting = pending.filter(isWaitedFor);
       if (waiting.length === 0)
         return { failed: pending.filter((each) => hasFailed(path, each)).map(failureLine) };
       const now = JSON.stringify(waiting);
-      const at = this.#parts.clock.monotonic();
       if (now !== shown || at - toldAt >= TELL_MS) {
         onWaiting({ ...this.status(), pending: waiting });
         toldAt = at;
       }
       shown = now;
-      await this.#parts.clock.sleep(POLL_MS, either);
+      const took = this.#parts.clock.monotonic() - at;
+      await this.#parts.clock.sleep(Math.max(POLL_MS, took / POLL_SHARE), either);
     }
   }
 

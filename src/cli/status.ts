@@ -9,8 +9,9 @@ import { findMounts } from "./find-mount.ts";
 import { showStatus } from "./show.ts";
 import { Drawing } from "./terminal.ts";
 
-/** How often the picture changes. */
+/** How often the picture changes; seldomer when there is so much that telling it takes long. */
 const WATCH_MS = 500;
+const WATCH_SHARE = 0.2;
 
 /** The command. */
 export function statusCommand(context: Context): Command {
@@ -50,8 +51,10 @@ async function watch(context: Context, dir: string | undefined, json: boolean): 
     );
   const drawing = new Drawing(terminal);
   for (;;) {
+    const start = systemClock.monotonic();
     drawing.show(await picture(context, dir));
-    await systemClock.sleep(WATCH_MS);
+    const took = systemClock.monotonic() - start;
+    await systemClock.sleep(Math.max(WATCH_MS, took / WATCH_SHARE));
   }
 }
 
