@@ -88,15 +88,21 @@ async function play(stage: Stage): Promise<void> {
   await mount(stage);
 
   console.log(`\n$ cp ${NAME} ${mnt}/      (${SIZE / MIB} MiB)`);
+  // Asked before: on a busy machine the rest would be through before the answer.
+  const { pid } = await status(stage);
   const first = exec(["cp", source, mnt], { signal });
   const acknowledged = await until(() => half(store.endpoint), { timeoutMs: 120_000, signal });
-  const { pid } = await status(stage);
   await killSession(pid);
   const { code, stderr } = await first;
   console.log(`kill -9 of the mount with ${mib(acknowledged)} acknowledged`);
   console.log(`cp ended with ${code ?? "a signal"}: ${stderr.split("\n")[0] ?? ""}`);
   const torn = await withClient(stage, (client) => client.head(toKey(NAME), signal));
-  if (torn !== undefined) throw new Error("the bucket shows a file that is not complete");
+  if (torn !== undefined)
+    throw new Error(
+      torn.size === SIZE
+        ? "all of it was in the bucket before the kill: this machine is too busy, try again"
+        : "the bucket shows a file that is not complete",
+    );
   console.log(`In the bucket there is no ${NAME}: what is not complete is not visible`);
 
   await mount(stage);
@@ -108,14 +114,17 @@ async function play(stage: Stage): Promise<void> {
   await compare(stage, sha256);
 }
 
-async function mount(stage: Stage): Promise<void> {
-  const { mnt, base, env, store, signal } = stage;
+function mountCommand({ mnt, base, store }: Stage): [string, ...string[]] {
   const options = ["--endpoint", store.endpoint, "--provider", "kodo", "--region", "demo"];
   const more = ["--state-dir", join(base, "state"), "--uploads", String(LANES)];
+  return [process.execPath, MAIN, "mount", "s3://demo", mnt, ...options, ...more];
+}
+
+async function mount(stage: Stage): Promise<void> {
+  const { mnt, base, env, store, signal } = stage;
   console.log(`\n$ kodomount mount s3://demo ${mnt} --endpoint ${store.endpoint}`);
-  const command = [process.execPath, MAIN, "mount", "s3://demo", mnt, ...options, ...more] as const;
   // Not ended by a signal: it would leave a daemon that is about to mount.
-  const { code, stdout, stderr } = await exec([...command], { env });
+  const { code, stdout, stderr } = await exec(mountCommand(stage), { env });
   signal.throwIfAborted();
   for (const line of [stderr, stdout]) if (line !== "") console.log(line);
   if (code !== 0) throw new Error(`the mount failed, see ${join(base, "state")}`);
@@ -231,28 +240,60 @@ async function withClient<T>(
   }
 }
 
-/** `--keep`: a script that ends all of it, since the reader has seen no pid and no directory so far. */
-async function leave({ base, mnt, env, store }: Stage): Promise<void> {
+/** `--keep`: scripts that go on after a kill and that end all of it: the reader has seen no directory and no option so far. */
+async function leave(stage: Stage): Promise<void> {
+  const { base, mnt, env, store } = stage;
   await fetch(`${store.endpoint}/-/orders`, { method: "DELETE" });
-  const script = join(base, "end.sh");
-  const lines = [
-    "#!/bin/sh",
-    "# Ends what `npm run demo -- --keep` has left: the mount, the store, the files.",
-    "set -e",
-    "cd /",
-    `'${process.execPath}' '${MAIN}' unmount '${mnt}'`,
-    // Only if the pid is still the store's.
-    `if grep -q '${base}' /proc/${store.child.pid}/cmdline 2>/dev/null; then kill ${store.child.pid}; fi`,
-    `rm -rf --one-file-system '${base}'`,
-    `echo 'Unmounted, and nothing is left behind.'`,
-  ];
-  await writeFile(script, `${lines.join("\n")}\n`);
-  await chmod(script, 0o700);
+  const pidFile = join(base, "store.pid");
+  await writeFile(pidFile, `${store.child.pid}\n`);
+  const run = `'${process.execPath}' '${MAIN}'`;
+  // Only if the pid is still the store's.
+  const storeLives = `grep -q '${base}' "/proc/$(cat '${pidFile}')/cmdline" 2>/dev/null`;
+  const again = await script(
+    base,
+    "again.sh",
+    "Goes on after a kill -9 of the store, of the mount, or of both.",
+    [
+      `export KODO_ACCESS_KEY='${env.KODO_ACCESS_KEY}' KODO_SECRET_KEY='${env.KODO_SECRET_KEY}'`,
+      `if ! ${storeLives}; then`,
+      `  setsid ${run} emulator '${join(base, "bucket")}' --port ${new URL(store.endpoint).port} --bucket demo --region demo >> '${join(base, "store.log")}' 2>&1 &`,
+      `  echo $! > '${pidFile}'`,
+      "fi",
+      `${run} status '${mnt}' > /dev/null 2>&1 || ${mountCommand(stage)
+        .map((word) => `'${word}'`)
+        .join(" ")}`,
+      `${run} status '${mnt}'`,
+    ],
+  );
+  const end = await script(
+    base,
+    "end.sh",
+    "Ends what `npm run demo -- --keep` has left: mount, store, files.",
+    [
+      "cd /",
+      `${run} unmount '${mnt}' || [ ! -e '${join(base, "state", "control.sock")}' ]`,
+      `if ${storeLives}; then kill "$(cat '${pidFile}')"; fi`,
+      `rm -rf --one-file-system '${base}'`,
+      `echo 'Unmounted, and nothing is left behind.'`,
+    ],
+  );
+  const { pid } = await status(stage);
   console.log(`\nThe mount stays at ${mnt}, for you to play with.`);
-  console.log(`  kodomount status:   node ${MAIN} status ${mnt}`);
+  console.log(`  what it is doing:   node ${MAIN} status ${mnt} --watch`);
   console.log(`  S3 at               ${store.endpoint}, bucket demo, region demo,`);
   console.log(`                      keys ${env.KODO_ACCESS_KEY} ${env.KODO_SECRET_KEY}`);
-  console.log(`  to end it:          sh ${script}`);
+  console.log(
+    `  kill -9, any time:  ${pid} is the mount, ${store.child.pid} the store; or who writes`,
+  );
+  console.log(`  to go on then:      sh ${again}`);
+  console.log(`  to end it:          sh ${end}`);
+}
+
+async function script(base: string, name: string, what: string, lines: string[]): Promise<string> {
+  const file = join(base, name);
+  await writeFile(file, `${["#!/bin/sh", `# ${what}`, "set -e", ...lines].join("\n")}\n`);
+  await chmod(file, 0o700);
+  return file;
 }
 
 /** However the story ended. Never deletes below a mount point that is still one. */
