@@ -39,6 +39,11 @@ export function wantAttributes(
   return [{ put: "want", key: slot.key, want }];
 }
 
+/** Copies at a time: after a `chmod -R` whoever closes a file does not wait behind thousands. */
+const COPIES_MAX = 8;
+/** Until one that finds no room among them is looked at again. */
+const ROOM_MS = 1000;
+
 const LOOK_AGAIN: ReadonlySet<Code> = new Set<Code>([
   "Interrupted",
   "PreconditionFailed",
@@ -51,6 +56,7 @@ export class AttributeCopies {
   /** Slots that are looked at again, with what cancels it. */
   readonly #waiting = new Map<Slot, () => void>();
   #hurriedAt = Number.NEGATIVE_INFINITY;
+  #copying = 0;
 
   constructor(engine: Engine, wake: (slot: Slot) => void) {
     this.#engine = engine;
@@ -80,8 +86,18 @@ export class AttributeCopies {
     // Who needs this very version is not made to fetch it for this.
     if (isBusy(slot) || needs.has(key) || slots.copierOf(key) !== undefined)
       return this.#later(slot, SETTLE_MS);
-    await freeze.turn(key, stop);
-    if (slot.want !== want || isBusy(slot)) return "more";
+    if (this.#copying >= COPIES_MAX) return this.#later(slot, ROOM_MS);
+    this.#copying += 1;
+    try {
+      await freeze.turn(key, stop);
+      if (slot.want === want && !isBusy(slot)) await this.#attempt(slot, want);
+    } finally {
+      this.#copying -= 1;
+    }
+    return "more";
+  }
+
+  async #attempt(slot: Slot, want: AttributesWant): Promise<void> {
     slot.isCopying = true;
     try {
       await this.#copy(slot, want);
@@ -91,7 +107,6 @@ export class AttributeCopies {
       slot.isCopying = false;
       slot.changed.notify();
     }
-    return "more";
   }
 
   #later(slot: Slot, waitMs: number): "idle" {

@@ -2,6 +2,7 @@
 
 import { rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { nextTurn } from "../../src/base/mod.ts";
 import { fromMetadata, toKey } from "../../src/model/mod.ts";
 import type { Driver } from "../support/driver.ts";
 import {
@@ -144,6 +145,25 @@ describe("--persist-attributes=copy", () => {
     const { etag } = (await world.bucket().head(toKey("a"))) ?? {};
     expect(await second.running.catalog.findObject(toKey("a"))).toMatchObject({ etag });
     expect((await second.running.catalog.findObject(toKey("a")))?.parts.length).toBe(3);
+  });
+
+  test("after a chmod of many files a few are copied at a time, and all in the end", async () => {
+    const scene = await begin({ persistAttributes: true });
+    const names = Array.from({ length: 30 }, (_, index) => `f${index}`);
+    for (const name of names) await scene.files.save(name, Buffer.from(name));
+    await drained(scene.running);
+    world.emulator.order({ kind: "CopyObject", fault: { kind: "slow", delayMs: 50 }, count: 30 });
+    for (const name of names) await chmod(scene, name, 0o600);
+    let most = 0;
+    const draining = drained(scene.running);
+    for (let isDone = false; !isDone; ) {
+      const at = [...scene.running.publisher.below(toKey(""))].filter((slot) => slot.isCopying);
+      most = Math.max(most, at.length);
+      isDone = await Promise.race([draining.then(() => true), nextTurn().then(() => false)]);
+    }
+    expect(most).toBeLessThanOrEqual(8);
+    expect(count("CopyObject")).toBe(30);
+    for (const name of names) expect((await inMetadata(name)).mode).toBe(0o100600);
   });
 
   test("a store that refuses the copy for good keeps them in the catalog", async () => {
