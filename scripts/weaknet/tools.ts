@@ -89,6 +89,8 @@ async function rclone({ place, file }: Job): Promise<Prepared> {
     command: ["rclone", "copyto", file, `weak:${BUCKET}/${KEY}`],
     env: {
       RCLONE_CONFIG: "/dev/null",
+      // It cannot take a bundle of certificates from there, and ends.
+      AWS_CA_BUNDLE: undefined,
       RCLONE_CONFIG_WEAK_TYPE: "s3",
       RCLONE_CONFIG_WEAK_PROVIDER: "Other",
       RCLONE_CONFIG_WEAK_ENDPOINT: place.endpoint,
