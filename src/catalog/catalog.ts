@@ -157,7 +157,7 @@ export class Catalog {
     try {
       const values = await this.#db.getMany(names);
       return await Promise.all(
-        names.map((name, index) => {
+        names.map(async (name, index) => {
           const value = values[index];
           return value === undefined ? undefined : this.#object(name, value);
         }),

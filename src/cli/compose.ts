@@ -162,23 +162,9 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const sender = await Sender.start({ store, lanes: config.uploads, clock, log, troubles });
   undo.add(() => sender.stop());
   const patient = withRetry(plain, { clock, log, troubles });
-  // Not those that save: neither waits for the connections of the other.
-  const reader = new ReadThread(
-    { store: { ...store, connections: READ_CONNECTIONS }, memory: config.readMemory },
-    log,
-  );
-  undo.add(() => reader.stop());
-  const loader = new Loader({
-    store: withRetry(plain, { clock, log, troubles, deadlineMs: INTERACTIVE_DEADLINE_MS }),
-    reader,
-    catalog,
-    clock,
-    log,
-    // It is used for as long again while it is fetched anew.
-    ttlMs: Math.max(0, config.listTtlMs - KERNEL_BELIEVES_MS) / 2,
-    defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
-  });
-  undo.add(() => loader.stop());
+  const deadlineMs = INTERACTIVE_DEADLINE_MS;
+  const patientForAWhile = withRetry(plain, { clock, log, troubles, deadlineMs });
+  const loader = startLoader(base, patientForAWhile, catalog);
   let filesystem: KodoFilesystem | undefined;
   let changes = 0;
   const engine = await startPublisher({
@@ -222,6 +208,32 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   });
   filesystem.restoreReplies(engine.replies);
   return { filesystem, publisher, spill, sender, troubles, changes: () => changes };
+}
+
+/** What shows what is in the bucket. @param store with a deadline. */
+function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Loader {
+  const { config, log, clock, undo } = base;
+  // Not the connections of those that save: neither waits for the other.
+  const reader = new ReadThread(
+    {
+      store: { ...toStoreOptions(config), connections: READ_CONNECTIONS },
+      memory: config.readMemory,
+    },
+    log,
+  );
+  undo.add(() => reader.stop());
+  const loader = new Loader({
+    store,
+    reader,
+    catalog,
+    clock,
+    log,
+    // It is used for as long again while it is fetched anew.
+    ttlMs: Math.max(0, config.listTtlMs - KERNEL_BELIEVES_MS) / 2,
+    defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
+  });
+  undo.add(() => loader.stop());
+  return loader;
 }
 
 /** Who owns what says nothing about its owner. */

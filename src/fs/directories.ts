@@ -1,6 +1,6 @@
 // Open directories. Entries are given as soon as a page of the listing is there, while the next is fetched.
 
-import { Notifier, newAbort } from "../base/mod.ts";
+import { Notifier, newAbort, toError } from "../base/mod.ts";
 import { type HandleId, type Ino, S_IFDIR, toIno } from "../model/mod.ts";
 import type { Core } from "./core.ts";
 import { DirectoryView, type Shown } from "./directory-view.ts";
@@ -71,7 +71,7 @@ class DirectoryFeed implements Feed {
   readonly #entries: DirectoryEntry[] = [];
   readonly #changed = new Notifier();
   readonly #stop = newAbort();
-  #end: { readonly error?: unknown } | undefined;
+  #end: { readonly failure?: Error } | undefined;
 
   constructor(view: DirectoryView, node: Node) {
     const parent = node.parent ?? node;
@@ -84,15 +84,15 @@ class DirectoryFeed implements Feed {
         this.#changed.notify();
       })
       .then(() => this.#finish({}))
-      .catch((error: unknown) => this.#finish({ error }));
+      .catch((error: unknown) => this.#finish({ failure: toError(error) }));
   }
 
   async after(cookie: number, signal: AbortSignal): Promise<DirectoryEntry[]> {
     // Not with the first two alone: each call should bring a page.
     while (this.#entries.length <= Math.max(2, cookie) && this.#end === undefined)
       await this.#changed.wait(signal);
-    if (this.#end?.error !== undefined && this.#entries.length <= Math.max(2, cookie))
-      throw this.#end.error;
+    const failure = this.#end?.failure;
+    if (failure !== undefined && this.#entries.length <= Math.max(2, cookie)) throw failure;
     return this.#entries.slice(cookie);
   }
 
@@ -105,7 +105,7 @@ class DirectoryFeed implements Feed {
     this.#entries.push({ name, ino, type, cookie, ...(file === undefined ? {} : { file }) });
   }
 
-  #finish(end: { readonly error?: unknown }): void {
+  #finish(end: { readonly failure?: Error }): void {
     this.#end = end;
     this.#changed.notify();
   }

@@ -133,7 +133,8 @@ export class Blocks implements Reader {
     if (flight !== undefined) return flight;
     // What will be fetched ahead anyway comes in the same request.
     const ahead = Math.min(at + this.#runSize(reading), this.#aheadEnd(reading));
-    return this.#fetch(reading, at, Math.max(ahead, Math.min(end, at + RUN_SIZE_MAX)));
+    const run = this.#fetch(reading, at, Math.max(ahead, Math.min(end, at + RUN_SIZE_MAX)));
+    return run.block(0);
   }
 
   #fetchAhead(reading: Reading, end: number): void {
@@ -143,7 +144,7 @@ export class Blocks implements Reader {
     while (at < to && (to - at >= runSize || to === reading.version.size)) {
       if (this.#isThere(blockName(reading, at))) at += BLOCK_SIZE;
       else {
-        void this.#fetch(reading, at, Math.min(at + runSize, to));
+        this.#fetch(reading, at, Math.min(at + runSize, to));
         at += runSize;
       }
     }
@@ -172,8 +173,8 @@ export class Blocks implements Reader {
     return this.#cache.has(name) || this.#flights.has(name);
   }
 
-  /** One GET of what is missing from `from`, a block's start, up to `to` or to the next block that is there. @returns the first block. */
-  #fetch(reading: Reading, from: number, to: number): Promise<Buffer> {
+  /** One GET of what is missing from `from`, a block's start, up to `to` or to the next block that is there. */
+  #fetch(reading: Reading, from: number, to: number): Run {
     const { key, etag, size } = reading.version;
     const starts = [from];
     for (let at = from + BLOCK_SIZE; at < to; at += BLOCK_SIZE) {
@@ -204,7 +205,7 @@ export class Blocks implements Reader {
         for (const name of names) this.#flights.delete(name);
         run.fail(error);
       });
-    return run.block(0);
+    return run;
   }
 
   /** A quarter of each new value: one run that waited does not decide alone. */

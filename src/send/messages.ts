@@ -1,6 +1,6 @@
 // What the two sides of the worker say to each other. Plain data only: errors cross as code and message.
 
-import type { Code } from "../base/mod.ts";
+import type { Code, LogLine } from "../base/mod.ts";
 import type { Key, PartNumber, Sha256, UploadId } from "../model/mod.ts";
 import type { StoreOptions } from "../store/mod.ts";
 
@@ -54,11 +54,7 @@ export type Report =
   | { readonly id: number; readonly code: Code; readonly message: string }
   /** undefined: a request for the key has ended. */
   | { readonly key: Key; readonly trouble: string | undefined }
-  | {
-      readonly log: "debug" | "info" | "warn" | "error";
-      readonly fields: object;
-      readonly message: string;
-    };
+  | LogLine;
 
 export interface WorkerOptions {
   readonly store: StoreOptions;

@@ -1,7 +1,14 @@
 // The main thread's side of the worker: who goes first, how many at once, and what to do should the worker die.
 
-import { Worker } from "node:worker_threads";
-import { type Clock, describe, KodomountError, type Log, newAbort } from "../base/mod.ts";
+import type { Worker } from "node:worker_threads";
+import {
+  type Clock,
+  describe,
+  KodomountError,
+  type Log,
+  newAbort,
+  startThread,
+} from "../base/mod.ts";
 import { type Etag, type Key, type Sha256, toEtag, toSha256 } from "../model/mod.ts";
 import type { StoreOptions, Troubles } from "../store/mod.ts";
 import { Lanes } from "./lanes.ts";
@@ -16,12 +23,6 @@ export interface SenderOptions {
   /** Told of what the thread tries again. */
   readonly troubles?: Pick<Troubles, "note" | "end"> | undefined;
 }
-
-/** Run from source, in tests: a worker does not inherit the loader of TypeScript, so it loads that first. */
-const FROM_SOURCE = `
-const { workerData } = require("node:worker_threads");
-import("tsx/esm/api").then(({ register }) => { register(); return import(workerData.file); });
-`;
 
 /** Requests that are given up end at once; the rest of them, a retry that sleeps, is not worth more. */
 const GIVE_UP_MS = 2000;
@@ -203,7 +204,7 @@ export class Sender {
     const { store } = this.#options;
     // A connection for each lane: none waits for another within the thread, where priorities count no more.
     const workerData: WorkerOptions = { store: { ...store, connections: this.#lanes.max } };
-    const worker = createWorker(workerData);
+    const worker = startThread(import.meta.url, "worker", workerData);
     worker.on("message", (report: Report) => this.#report(report));
     worker.on("error", (error) => this.#died(worker, error));
     worker.on("exit", (code) => this.#died(worker, new Error(`it has ended with ${code}`)));
@@ -250,11 +251,4 @@ export class Sender {
   #failAll(error: KodomountError): void {
     for (const { reject } of [...this.#waiting.values()]) reject(error);
   }
-}
-
-function createWorker(workerData: WorkerOptions): Worker {
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./worker.js", import.meta.url), { workerData });
-  const file = new URL("./worker.ts", import.meta.url).href;
-  return new Worker(FROM_SOURCE, { eval: true, workerData: { ...workerData, file } });
 }

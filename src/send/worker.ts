@@ -8,10 +8,10 @@ import {
   errnoOf,
   invariant,
   KodomountError,
-  type Log,
   Semaphore,
   step,
   systemClock,
+  threadLog,
 } from "../base/mod.ts";
 import type { Key } from "../model/mod.ts";
 import { type Body, createS3Store, Traffic, withRetry } from "../store/mod.ts";
@@ -23,12 +23,7 @@ invariant(port !== null, "this file runs in a worker thread");
 
 // What our own other half has posted.
 const { store: storeOptions } = workerData as WorkerOptions;
-const log: Log = {
-  debug: logLine("debug"),
-  info: logLine("info"),
-  warn: logLine("warn"),
-  error: logLine("error"),
-};
+const log = threadLog("send", report);
 const clock = systemClock;
 const background = new Background(log);
 /** Keys that the other half was told of: it need not hear of the end of each request. */
@@ -129,12 +124,4 @@ function fileError(error: unknown): KodomountError {
 
 function report(message: Report): void {
   port?.postMessage(message);
-}
-
-function logLine(level: keyof Log): (fields: object, message: string) => void {
-  return (fields, message) => {
-    // Only plain values cross; the text of an error is in the message.
-    const plain = Object.entries(fields).filter(([, value]) => typeof value !== "object");
-    report({ log: level, fields: { ...Object.fromEntries(plain), thread: "send" }, message });
-  };
 }

@@ -40,17 +40,17 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
 };
 
-/** Packages of others, each imported by its owner only. */
-const OWNERS: readonly { package: RegExp; owner: string }[] = [
-  { package: /^(commander|pino)$/, owner: "cli" },
-  { package: /^zod$/, owner: "config" },
-  { package: /^lru-cache$/, owner: "load" },
-  { package: /^level$/, owner: "catalog" },
-  { package: /^(@aws-sdk|@smithy)\//, owner: "store" },
-  { package: /^fast-xml-parser$/, owner: "emulator" },
-  { package: /^node:worker_threads$/, owner: "send" },
+/** Packages of others, each imported by its owners only. */
+const OWNERS: readonly { package: RegExp; owner: RegExp }[] = [
+  { package: /^(commander|pino)$/, owner: /^cli$/ },
+  { package: /^zod$/, owner: /^config$/ },
+  { package: /^lru-cache$/, owner: /^load$/ },
+  { package: /^level$/, owner: /^catalog$/ },
+  { package: /^(@aws-sdk|@smithy)\//, owner: /^store$/ },
+  { package: /^fast-xml-parser$/, owner: /^emulator$/ },
+  { package: /^node:worker_threads$/, owner: /^(base|send|load)$/ },
   // Only where the worker is started from source, as tests do: never in dist/.
-  { package: /^tsx\//, owner: "send" },
+  { package: /^tsx\//, owner: /^base$/ },
 ];
 
 const IMPORT =
@@ -97,6 +97,6 @@ function refuseOwn(path: string, target: string, allowed: readonly string[]): st
 function refuseForeign(from: string, target: string): string | undefined {
   const owned = OWNERS.find((owner) => owner.package.test(target));
   if (owned !== undefined)
-    return owned.owner === from ? undefined : `only ${owned.owner} may import it`;
+    return owned.owner.test(from) ? undefined : `only ${owned.owner.source} may import it`;
   return target.startsWith("node:") ? undefined : "a package without an owner in this table";
 }
