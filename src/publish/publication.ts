@@ -368,7 +368,10 @@ export class Publication {
     }
     const isKept = made !== undefined && isWorthKeeping(save);
     // What lies in the spill longer than its record must not meet an older record again after a loss of power.
-    await catalog.apply(changes, { sync: isKept });
+    await catalog.apply(changes, { sync: isKept }).catch((error: unknown) => {
+      slot.upload ??= upload; // its records are still there: they go with the next try
+      throw error;
+    });
     step("save.committed");
     const place = orderOf(save);
     saves.delete(id);

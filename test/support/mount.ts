@@ -177,6 +177,12 @@ export class TestMount implements AsyncDisposable {
   }
 }
 
+/** Whether something is mounted at `dir`. */
+export async function isMounted(dir: string): Promise<boolean> {
+  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+  return lines.some((line) => line.split(" ")[4] === dir);
+}
+
 /** A zombie has ended: nobody has asked for its exit code yet. */
 function isAlive(pid: number): boolean {
   try {

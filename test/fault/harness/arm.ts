@@ -30,9 +30,12 @@ export interface Armed {
   readonly mayFail: boolean;
 }
 
+/** A machine whose mount is killed, and the store that fails, whether there is a kernel or not. */
+export type Stage = Pick<Machine, "emulator" | "moments" | "kill" | "restartStore" | "stranger">;
+
 /** What a fault acts on. */
-export interface Scene {
-  readonly machine: Machine;
+export interface Scene<M extends Stage = Machine> {
+  readonly machine: M;
   readonly model: Model;
   readonly random: Random;
   /** SIGKILL to the program; false when it has ended already. */
@@ -52,20 +55,12 @@ const NOTHING: Omit<Armed, "fired"> = {
 
 export function arm(plan: FaultPlan, scene: Scene): Armed {
   switch (plan.kind) {
-    case "kill":
-      return plan.who === "mount" ? armKill(plan.at, scene) : armWriterKill(plan, scene);
     case "power loss": {
       const kill = armKill(plan.at, scene);
       return { ...kill, whileDown: () => scene.machine.losePower(scene.random) };
     }
     case "damage":
       return armDamage(plan, scene);
-    case "store":
-      return armStore(plan, scene);
-    case "store down":
-      return armDown(plan, scene);
-    case "stranger":
-      return armStranger(plan, scene);
     case "spill full":
       return armDisk("write", "ENOSPC", plan, scene);
     case "spill fsync":
@@ -77,11 +72,32 @@ export function arm(plan: FaultPlan, scene: Scene): Armed {
         if (plan.of === "machine") scene.machine.clock.jump(plan.byMs);
         else scene.machine.skewStore(plan.byMs);
       });
+    case "kill":
+    case "store":
+    case "store down":
+    case "stranger":
+      return armAnywhere(plan, scene);
+  }
+}
+
+/** Faults that can be had on a real mount, too. */
+export type AnywherePlan = FaultPlan & { kind: "kill" | "store" | "store down" | "stranger" };
+
+export function armAnywhere(plan: AnywherePlan, scene: Scene<Stage>): Armed {
+  switch (plan.kind) {
+    case "kill":
+      return plan.who === "mount" ? armKill(plan.at, scene) : armWriterKill(plan, scene);
+    case "store":
+      return armStore(plan, scene);
+    case "store down":
+      return armDown(plan, scene);
+    case "stranger":
+      return armStranger(plan, scene);
   }
 }
 
 /** Something that happens once, at a moment. */
-function armMoment(at: Moment, { machine }: Scene, act: () => void): Armed {
+function armMoment(at: Moment, { machine }: Scene<Stage>, act: () => void): Armed {
   let fired = false;
   const once = (): void => {
     if (fired) return;
@@ -92,14 +108,14 @@ function armMoment(at: Moment, { machine }: Scene, act: () => void): Armed {
   return { ...NOTHING, fired: () => fired, force: once };
 }
 
-function armKill(at: Moment, scene: Scene): Armed {
+function armKill(at: Moment, scene: Scene<Stage>): Armed {
   return armMoment(at, scene, () => scene.machine.kill());
 }
 
 /** Between two operations, or some turns of the event loop after one has begun. */
 function armWriterKill(
   plan: FaultPlan & { kind: "kill" },
-  { machine, random, killWriter }: Scene,
+  { machine, random, killWriter }: Scene<Stage>,
 ): Armed {
   let fired = false;
   let turns = random.pick([0, random.log(1, 100)]);
@@ -128,7 +144,7 @@ function armWriterKill(
   };
 }
 
-function armStore(plan: FaultPlan & { kind: "store" }, scene: Scene): Armed {
+function armStore(plan: FaultPlan & { kind: "store" }, scene: Scene<Stage>): Armed {
   const { machine } = scene;
   const orders: Order[] = [machine.emulator.order(plan.order)];
   const kill = plan.kill === undefined ? undefined : armKill(plan.kill, scene);
@@ -144,7 +160,7 @@ function armStore(plan: FaultPlan & { kind: "store" }, scene: Scene): Armed {
   };
 }
 
-function armDown(plan: FaultPlan & { kind: "store down" }, scene: Scene): Armed {
+function armDown(plan: FaultPlan & { kind: "store down" }, scene: Scene<Stage>): Armed {
   let back: Promise<void> = Promise.resolve();
   const armed = armMoment(plan.at, scene, () => {
     back = scene.machine.restartStore(plan.downMs);
@@ -152,7 +168,7 @@ function armDown(plan: FaultPlan & { kind: "store down" }, scene: Scene): Armed 
   return { ...armed, clear: () => back };
 }
 
-function armStranger(plan: FaultPlan & { kind: "stranger" }, scene: Scene): Armed {
+function armStranger(plan: FaultPlan & { kind: "stranger" }, scene: Scene<Stage>): Armed {
   const { machine, model, random, operations } = scene;
   const background = new Background(silentLog);
   const client = machine.stranger();
@@ -231,12 +247,16 @@ function armCatalog(plan: { after: number; times: number }, { machine }: Scene):
 /** SIGKILL, and while the mount is down a byte of what it has left is changed. */
 function armDamage(plan: FaultPlan & { kind: "damage" }, scene: Scene): Armed {
   const { machine, random } = scene;
-  const kill = armKill(plan.at, scene);
   let damaged = false;
+  const kill = armMoment(plan.at, scene, () => {
+    if (!damaged) machine.kill();
+  });
   const nudge = (): void => {
     const close = scene.operations.findLastIndex((operation) => operation.do === "close");
     const count = machine.moments.count("operation") + close + 1;
-    machine.moments.at({ kind: "operation", edge: "before", count }, () => machine.kill());
+    machine.moments.at({ kind: "operation", edge: "before", count }, () => {
+      if (!damaged) machine.kill();
+    });
   };
   return {
     ...kill,

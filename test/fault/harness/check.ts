@@ -4,6 +4,7 @@ import type { Publisher } from "../../../src/publish/mod.ts";
 import { sha256 } from "./content.ts";
 import { find } from "./drain.ts";
 import type { Model, Outcome } from "./model.ts";
+import { keysOf, type Operation } from "./operations.ts";
 
 /** What is wrong, in sentences. `visible`: hashes of the objects by key. `kept`: paths that a person has to look at. */
 export function checkPromises(
@@ -48,4 +49,18 @@ export async function checkSynced(model: Model, publisher: Publisher): Promise<s
 
 function told(outcome: Outcome): string {
   return outcome === undefined ? "nothing" : `${outcome.size} bytes ${outcome.sha256}`;
+}
+
+/** After a run without faults every file has what the program sees, whoever has written meanwhile. */
+export function checkExactly(
+  model: Model,
+  visible: ReadonlyMap<string, string>,
+  operations: readonly Operation[],
+): string[] {
+  return keysOf(operations).flatMap((path) => {
+    const digest = model.digestAt(path);
+    return digest === undefined || visible.get(path) === digest
+      ? []
+      : [`${path}: after the program ran again it is not what was closed last`];
+  });
 }

@@ -24,6 +24,8 @@ const KEYS = { accessKeyId: "test", secretAccessKey: "testsecret" };
 /** A second of the product takes 40 ms. */
 const SPEED = 25;
 const MIB = 1024 * 1024;
+/** What others have done shows after that, in the time of the product. */
+export const LISTING_TTL_MS = 2000;
 
 export interface MachineOptions {
   readonly closeMode: "commit" | "strict" | "local";
@@ -87,10 +89,10 @@ export class Machine implements AsyncDisposable {
       hold: [],
       holdMs: 60_000,
       keepMs: 10_000,
-      listTtlMs: 2000,
+      listTtlMs: LISTING_TTL_MS,
       copySizeMax: PROVIDERS.kodo.copySizeMax,
       persistAttributes: false,
-      deadlineMs: 30_000,
+      deadlineMs: 300_000,
       seams: {
         clock,
         log,

@@ -2,7 +2,7 @@
 // returned. The manifest of a run.
 
 import { contentOf, sha256 } from "./content.ts";
-import type { Operation } from "./operations.ts";
+import type { Operation, Saved } from "./operations.ts";
 
 /** A whole version of a file; undefined: none. */
 export type Outcome = { readonly sha256: string; readonly size: number } | undefined;
@@ -109,6 +109,13 @@ export class Model {
         return this.#beforeRename(operation);
       case "unlink":
         return this.#widen(operation.path, undefined);
+      case "run":
+        for (const saved of operation.saves) {
+          const content = wholeOf(saved);
+          this.#allow(saved.path, content);
+          this.#widen(saved.path, outcomeOf(content));
+        }
+        return;
       case "fsync":
         return;
     }
@@ -138,6 +145,13 @@ export class Model {
         this.#content.delete(operation.path);
         this.#held.delete(operation.path);
         return this.#settle(operation.path, undefined);
+      case "run":
+        for (const saved of operation.saves) {
+          const content = wholeOf(saved);
+          this.#content.set(saved.path, content);
+          this.#settle(saved.path, outcomeOf(content));
+        }
+        return;
       case "create":
       case "open":
         return;
@@ -275,6 +289,10 @@ function openFile(path: string, content: Buffer): OpenFile {
 
 function movedBelow(path: string, from: string, to: string): string | undefined {
   return path.startsWith(`${from}/`) ? `${to}${path.slice(from.length)}` : undefined;
+}
+
+function wholeOf({ name, version, size }: Saved): Buffer {
+  return contentOf(name, version, { offset: 0, size });
 }
 
 function outcomeOf(content: Buffer): Outcome {

@@ -19,7 +19,17 @@ export type Operation =
   | { readonly do: "fsync"; readonly file: string }
   | { readonly do: "close"; readonly file: string }
   | { readonly do: "rename"; readonly from: string; readonly to: string }
-  | { readonly do: "unlink"; readonly path: string };
+  | { readonly do: "unlink"; readonly path: string }
+  /** A program of others, which saves these files; only on a real mount. */
+  | { readonly do: "run"; readonly argv: readonly string[]; readonly saves: readonly Saved[] };
+
+/** All of a file, in one version. */
+export interface Saved {
+  readonly path: string;
+  readonly name: string;
+  readonly version: number;
+  readonly size: number;
+}
 
 /** A content that is written piece by piece from its beginning. */
 export function writes(
@@ -43,6 +53,7 @@ export function writes(
 export function keysOf(operations: readonly Operation[]): string[] {
   const keys = operations.flatMap((operation) => {
     if (operation.do === "create" && operation.private !== true) return [operation.path];
+    if (operation.do === "run") return operation.saves.map(({ path }) => path);
     return operation.do === "rename" ? [operation.to] : [];
   });
   return [...new Set(keys)];

@@ -112,6 +112,8 @@ export class Player {
         return this.#driver.rename(operation.from, operation.to);
       case "unlink":
         return this.#driver.unlink(operation.path);
+      case "run":
+        throw new Error("a program of others needs a real mount");
     }
   }
 

@@ -2,11 +2,15 @@
 
 import { type Log, silentLog, systemClock } from "../../../src/base/mod.ts";
 import { runInside } from "./inside.ts";
+import { randomOf } from "./random.ts";
+import { runReal } from "./real.ts";
 import type { Result } from "./result.ts";
 import { nameOf, scenarioOf } from "./scenario.ts";
 
 /** A scenario that takes longer hangs. */
-const TIME_LIMIT_MS = 90_000;
+const TIME_LIMIT_MS = 240_000;
+/** So that the same seeds are real for the same share. */
+const REAL = 0x7ea1;
 
 export interface RunOptions {
   /** Share of the seeds that run on a real mount. */
@@ -29,7 +33,9 @@ export async function runSeed(seed: number, options: RunOptions): Promise<Result
     }),
     () => new Promise<never>(() => {}),
   );
-  const result = await Promise.race([runInside(scenario, options.log ?? silentLog), hangs]);
+  const isReal = randomOf(seed ^ REAL).next() < options.real;
+  const run = isReal ? runReal(scenario) : runInside(scenario, options.log ?? silentLog);
+  const result = await Promise.race([run, hangs]);
   limit.abort();
   return result;
 }

@@ -142,7 +142,7 @@ const FAMILIES: readonly {
     draw: (random) => ({
       kind: "catalog full",
       after: random.log(3, 60),
-      times: random.log(1, 30),
+      times: random.log(1, 12),
     }),
   },
   { weight: 2, draw: (random) => ({ kind: "damage", of: "spill", at: momentOf(random) }) },
