@@ -226,7 +226,10 @@ function armDisk(
   return {
     ...NOTHING,
     fired: () => machine.io.failures > 0,
-    nudge: () => machine.io.fail(kind, errno, { after: 0, times: 1 }),
+    nudge: () => {
+      machine.io.heal();
+      machine.io.fail(kind, errno, { after: 0, times: 1 });
+    },
     clear: async () => machine.io.heal(),
     mayFail: true,
   };
@@ -247,33 +250,47 @@ function armCatalog(plan: { after: number; times: number }, { machine }: Scene):
 /** SIGKILL, and while the mount is down a byte of what it has left is changed. */
 function armDamage(plan: FaultPlan & { kind: "damage" }, scene: Scene): Armed {
   const { machine, random } = scene;
-  let damaged = false;
-  const kill = armMoment(plan.at, scene, () => {
-    if (!damaged) machine.kill();
-  });
+  const { sealed } = machine.database;
+  let isOver = false;
+  const kill = (): void => {
+    if (!isOver) machine.kill();
+  };
+  machine.moments.at(plan.at, kill);
+  // Not before there is something that damage shows in.
   const nudge = (): void => {
-    const close = scene.operations.findLastIndex((operation) => operation.do === "close");
-    const count = machine.moments.count("operation") + close + 1;
-    machine.moments.at({ kind: "operation", edge: "before", count }, () => {
-      if (!damaged) machine.kill();
+    const { size } = sealed;
+    const request = { kind: "request", edge: "before" } as const;
+    machine.moments.from({ ...request, count: machine.moments.count("request") + 1 }, () => {
+      if (isOver || sealed.size === size) return isOver;
+      kill();
+      return true;
     });
   };
+  const whileDown = async (): Promise<void> => {
+    const dir = join(machine.stateDir, plan.of);
+    if (isOver) return;
+    if (plan.of === "spill") {
+      isOver = await damageSpill(dir, sealed, random);
+      return;
+    }
+    const restore = await damageCatalog(dir, random);
+    if (restore === undefined) return;
+    isOver = true;
+    await assertRefused(machine);
+    await restore();
+  };
+  let hasHappened = false;
   return {
-    ...kill,
-    fired: () => damaged,
+    ...NOTHING,
+    fired: () => hasHappened,
     nudge,
-    force: () => machine.kill(),
+    force: kill,
     whileDown: async () => {
-      const dir = join(machine.stateDir, plan.of);
-      if (plan.of === "spill") {
-        damaged = await damageSpill(dir, random);
-        return;
-      }
-      const restore = await damageCatalog(dir, random);
-      if (restore === undefined) return;
-      damaged = true;
-      await assertRefused(machine);
-      await restore();
+      await whileDown();
+      hasHappened = isOver;
+    },
+    clear: async () => {
+      isOver = true;
     },
     mayFail: true,
   };

@@ -11,10 +11,14 @@ const SYNC_MARK = Buffer.from("\x01\x06m/sync");
 /** Of the last synced batches nobody can say whether their fsync had ended. */
 const SYNCS_BEHIND = 3;
 
-/** A byte of a part; false when there is none. */
-export async function damageSpill(dir: string, random: Random): Promise<boolean> {
+/** A byte of a part whose hash is known; false when there is none. */
+export async function damageSpill(
+  dir: string,
+  sealed: ReadonlySet<string>,
+  random: Random,
+): Promise<boolean> {
   const names = await readdir(dir, { recursive: true });
-  const [first, ...rest] = names.filter((name) => /\/\d+\.\d+$/.test(name)).sort();
+  const [first, ...rest] = names.filter((name) => sealed.has(name)).sort();
   if (first === undefined) return false;
   const file = join(dir, random.pick([first, ...rest]));
   const bytes = await readFile(file);

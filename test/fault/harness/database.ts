@@ -10,6 +10,8 @@ import type { Random } from "./random.ts";
 export class TestDatabase {
   /** Uploads that the catalog knows, or has known: a loss of power may take that from it. */
   readonly uploads = new Set<string>();
+  /** Parts of the spill, as `SAVE/PART.REV`, whose hash the catalog has: damage of the others cannot be seen by anybody. */
+  readonly sealed = new Set<string>();
   #dir = "";
   #raw: Database | undefined;
   #syncedSizes = new Map<string, number>();
@@ -27,11 +29,9 @@ export class TestDatabase {
     this.#dir = dir;
     this.#raw = raw;
     this.#noteSync();
-    const batch = async (steps: readonly { key?: unknown }[], options: { sync?: boolean }) => {
+    const batch = async (steps: readonly Step[], options: { sync?: boolean }) => {
       this.#check();
-      for (const { key } of steps)
-        if (typeof key === "string" && key.startsWith("u/"))
-          this.uploads.add(key.slice(key.indexOf("\0") + 1));
+      for (const step of steps) this.#note(step);
       await raw.batch(steps as never, options as never);
       if (options.sync === true) this.#noteSync();
     };
@@ -64,6 +64,13 @@ export class TestDatabase {
     }
   }
 
+  #note({ key = "", value = "" }: Step): void {
+    if (key.startsWith("u/")) this.uploads.add(key.slice(key.indexOf("\0") + 1));
+    const rev =
+      /"rev":(\d+).*"sha256":"/.exec(value)?.[1] ?? /"sha256":".*"rev":(\d+)/.exec(value)?.[1];
+    if (key.startsWith("p/") && rev !== undefined) this.sealed.add(`${key.slice(2)}.${rev}`);
+  }
+
   #check(): void {
     if (this.#full === undefined) return;
     this.#full.after -= 1;
@@ -77,6 +84,12 @@ export class TestDatabase {
     for (const name of readdirSync(this.#dir))
       if (name.endsWith(".log")) this.#syncedSizes.set(name, statSync(join(this.#dir, name)).size);
   }
+}
+
+/** Of a batch; deletions have no value. */
+interface Step {
+  readonly key?: string;
+  readonly value?: string;
 }
 
 async function logsOf(dir: string): Promise<string[]> {
