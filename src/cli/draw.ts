@@ -2,7 +2,7 @@
 
 import { formatDuration, formatSize, formatSource } from "../config/mod.ts";
 import type { MountStatus, PendingStatus } from "../control/mod.ts";
-import { sayWaiting } from "./show.ts";
+import { mostTellingFirst, sayWaiting } from "./show.ts";
 import { cutText, fitText, padText, printable, textWidth } from "./text-width.ts";
 
 export interface DrawOptions {
@@ -60,7 +60,7 @@ function drawMount(status: MountStatus, now: number): string[] {
 function drawFiles(status: MountStatus, options: DrawOptions): string[] {
   const { pending } = status;
   if (pending.length === 0 || options.rows === 0) return [];
-  const sorted = [...pending].sort((a, b) => rank(a) - rank(b) || (a.since ?? 0) - (b.since ?? 0));
+  const sorted = mostTellingFirst(pending);
   const shown = sorted.length <= options.rows ? sorted.length : options.rows - 1;
   const lines = sorted.slice(0, shown).map((each) => drawFile(each, options));
   const more = sorted.length - shown;
@@ -87,15 +87,6 @@ function drawBar(pending: PendingStatus): string {
   const filled = Math.floor(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
   return `[${bar}] ${String(Math.floor(share * 100)).padStart(3)} %`;
-}
-
-/** What needs somebody first, then what is in trouble, what moves, what waits, what is being written. */
-function rank({ state, error, bytesAcknowledged, waitsFor }: PendingStatus): number {
-  if (state === "parked" || state === "refused") return 0;
-  if (state === "interrupted") return 5;
-  if (error !== undefined) return 1;
-  if (waitsFor === "answer" || bytesAcknowledged > 0) return 2;
-  return state === "open" ? 4 : 3;
 }
 
 function isOnItsWay({ promised, state }: PendingStatus): boolean {

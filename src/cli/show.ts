@@ -26,7 +26,9 @@ export function showStatus(status: MountStatus, now: number): string {
       : [`  trouble   for ${formatDuration(now - trouble.since)}: ${printable(trouble.error)}`]),
     ...(status.failures === 0 ? [] : [`  failures  ${status.failures}: see kodomount.log`]),
     `  pending   ${pending.length === 0 ? "nothing" : counted(pending)}`,
-    ...pending.slice(0, SHOWN_MAX).map((each) => `    ${showPending(each, now)}`),
+    ...mostTellingFirst(pending)
+      .slice(0, SHOWN_MAX)
+      .map((each) => `    ${showPending(each, now)}`),
     ...(pending.length > SHOWN_MAX ? [`    and ${pending.length - SHOWN_MAX} more`] : []),
   ];
   return `${lines.join("\n")}\n`;
@@ -42,6 +44,20 @@ function counted(pending: readonly PendingStatus[]): string {
   const counts = new Map<string, number>();
   for (const { state } of pending) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
+}
+
+/** Of thousands only some are shown: what needs somebody must be among them. */
+export function mostTellingFirst(pending: readonly PendingStatus[]): PendingStatus[] {
+  return [...pending].sort((a, b) => rank(a) - rank(b) || (a.since ?? 0) - (b.since ?? 0));
+}
+
+/** What needs somebody first, then what is in trouble, what moves, what waits, what is being written. */
+function rank({ state, error, bytesAcknowledged, waitsFor }: PendingStatus): number {
+  if (state === "parked" || state === "refused") return 0;
+  if (state === "interrupted") return 5;
+  if (error !== undefined) return 1;
+  if (waitsFor === "answer" || bytesAcknowledged > 0) return 2;
+  return state === "open" ? 4 : 3;
 }
 
 function showPending(pending: PendingStatus, now: number): string {
