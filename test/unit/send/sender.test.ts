@@ -135,6 +135,27 @@ describe("uploadPart() and put()", () => {
     expect(order.slice(2)).toEqual([5, 4, 3]);
   });
 
+  test("without a fixed number eight parts go to a near store at once", async () => {
+    await using temp = await tempDir();
+    const open: [IncomingMessage, ServerResponse][] = [];
+    await using server = await TinyServer.start((_, request, response) => {
+      open.push([request, response]);
+    });
+    const given = { store: server.options, lanes: undefined, log: silentLog, clock: systemClock };
+    const sender = await Sender.start(given);
+    await using _ = { [Symbol.asyncDispose]: () => sender.stop() };
+    const file = await fileOf(temp.path, randomBytes(100));
+    const sending = Array.from({ length: 20 }, (_, i) => sender.uploadPart(partOf(file, i + 1), 0));
+    await expect.poll(() => open.length, SLOW).toBe(8);
+    expect(sender.progress().inFlight).toBe(8);
+    for (let done = 0; done < 20; done += 1) {
+      await expect.poll(() => open.length, SLOW).toBeGreaterThan(0);
+      const [request, response] = open.shift() ?? [];
+      if (request !== undefined && response !== undefined) accept(request, response);
+    }
+    await Promise.all(sending);
+  });
+
   test("what passes is tried again; what does not comes with its code and reason", async () => {
     await using temp = await tempDir();
     await using server = await TinyServer.start((number, request, response) => {
