@@ -27,6 +27,7 @@ export const CODES = [
   "Interrupted",
   "Stale",
   "Busy",
+  "Evicted",
   // Local state.
   "Io",
   "Corrupt",

@@ -14,6 +14,8 @@ export const STEPS = [
   "part.sending",
   "part.sent",
   "part.acknowledged",
+  "save.streaming",
+  "part.evicted",
   "save.held",
   "save.closing",
   "save.closed",

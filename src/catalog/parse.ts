@@ -48,6 +48,7 @@ export function parseSave(value: unknown): SaveRecord {
     attributes: parseAttributes(fields.inside("attributes")),
     size: fields.whole("size"),
     fsynced: fields.flag("fsynced"),
+    ...(fields.has("streaming") && fields.flag("streaming") ? { streaming: true } : {}),
     ...(fields.has("held") ? { held: parseHeld(fields.inside("held")) } : {}),
     state: parseState(fields.inside("state")),
   };
@@ -131,6 +132,13 @@ export function parsePart(value: unknown): PartRecord {
 function parsePartContent(fields: Fields): PartRecord["content"] {
   const kind = fields.text("kind");
   if (kind === "base") return { kind };
+  if (kind === "evicted")
+    return {
+      kind,
+      rev: toRev(fields.whole("rev", 1)),
+      size: fields.whole("size"),
+      sha256: toSha256(fields.text("sha256", SHA256)),
+    };
   if (kind !== "spill") throw fields.unknown("kind");
   return {
     kind,

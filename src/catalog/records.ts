@@ -27,6 +27,13 @@ export interface PartRecord {
         readonly rev: Rev;
         readonly size: number;
         readonly sha256?: Sha256;
+      }
+    /** In the key's upload, and not here any more. */
+    | {
+        readonly kind: "evicted";
+        readonly rev: Rev;
+        readonly size: number;
+        readonly sha256: Sha256;
       };
 }
 

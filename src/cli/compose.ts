@@ -149,11 +149,9 @@ interface Engine {
 async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Promise<Engine> {
   const { config, log, clock, background, undo } = base;
   const profile = PROVIDERS[config.provider];
-  let publisher: Publisher | undefined;
   const spill = await Spill.open({
     dir: path.join(config.stateDir, "spill"),
     limit: config.spillLimit ?? (await defaultSpillLimit(config.stateDir)),
-    canFree: () => publisher?.canFree() ?? false,
     log,
   });
   undo.add(() => spill.close());
@@ -177,6 +175,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     background,
     plan: partPlan(config.partSize, profile),
     lagMs: config.closeLagMs,
+    paced: config.closeMode !== "local",
     copySizeMax: profile.copySizeMax,
     persistAttributes: config.persistAttributes === "copy",
     held: new HeldNames(config.hold),
@@ -191,7 +190,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     trusted: catalog.sameBoot || catalog.cleanStop,
   });
   undo.add(() => engine.stop());
-  publisher = engine.publisher;
+  const { publisher } = engine;
   filesystem = createFilesystem({
     publisher,
     loader,

@@ -119,6 +119,7 @@ export class Closes {
   /** Above one part the close waits for the bucket, which then has it all: local durability is not needed. */
   #waitsForCommit(save: Save): boolean {
     const { closeMode, publisher } = this.#core.options;
+    if (save.record.streaming) return true;
     if (closeMode === "commit") return partCount(publisher.plan, save.content.size) > 1;
     return closeMode === "strict";
   }
@@ -126,7 +127,7 @@ export class Closes {
   /** What a close has to wait for before it may return. */
   async #awaitPromise(closed: Save, signal: AbortSignal): Promise<void> {
     const { closeMode, publisher } = this.#core.options;
-    if (closeMode === "local") return;
+    if (closeMode === "local" && !closed.record.streaming) return;
     if (closed.record.state.kind === "held") return publisher.withinLag(closed, signal);
     if (this.#waitsForCommit(closed)) await publisher.published(closed, signal);
     else await publisher.withinLag(closed, signal);

@@ -28,6 +28,8 @@ const ERRNO: Readonly<Record<Code, number>> = {
   Interrupted: errno.EINTR,
   Stale: errno.ESTALE,
   Busy: errno.EBUSY,
+  // As of a pipe: what went by cannot be sought. EIO would be taken for a fault.
+  Evicted: errno.ESPIPE,
   Io: errno.EIO,
   Corrupt: errno.EIO,
   Programmer: errno.EIO,

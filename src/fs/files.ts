@@ -1,6 +1,6 @@
 // Operations on the content of files. `closes.ts` has what a close means.
 
-import { codeOf, invariant, KodomountError } from "../base/mod.ts";
+import { codeOf, describe, invariant, KodomountError } from "../base/mod.ts";
 import {
   type Attributes,
   type Base,
@@ -82,10 +82,22 @@ export class Files {
   async write(request: Request, id: HandleId, offset: number, data: Uint8Array): Promise<void> {
     const { node, write } = this.#core.handles.file(id);
     if (!write) throw new KodomountError("BadHandle", "The file was not opened for writing");
+    await this.#admit(node, { offset, length: data.length }, request.signal);
     using _ = await node.mutex.acquire(request.signal);
     await this.change(node, request.signal, (save) =>
       save.content.write(offset, data, request.signal),
     );
+  }
+
+  /** Waits for the network and for room in the spill before anything is held up by it: others may use the file meanwhile. */
+  async #admit(
+    node: Node,
+    { offset, length }: { offset: number; length: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { save } = node;
+    if (save === undefined || save.record.state.kind !== "open") return;
+    await orRefuse(this.#core, save, () => save.content.admit(offset, length, signal));
   }
 
   /** Makes the file `size` bytes long. By truncate(2) nobody has it open: then that is its close, too. */
@@ -129,13 +141,17 @@ export class Files {
     if (node.save !== undefined) return node.save;
     for (;;) {
       const before = await this.#view.current(node, signal);
-      // The bytes are at another key until the store has copied them, or are becoming another version.
+      // The bytes are at another key until the store has copied them, or are becoming another version, or are nowhere but in
+      // an upload that is not complete yet.
       const slot = before.kind === "copy" ? before.slot : this.#copying(node);
       await slot?.changed.wait(signal);
+      if (before.kind === "save" && before.save.content.isEvicted)
+        await this.#core.options.publisher.published(before.save, signal);
       using _ = await node.attributing.acquire(signal);
       const current = await this.#view.current(node, signal);
       if (current.kind === "copy") continue;
       if (current.kind === "local") throw noContent(node);
+      if (current.kind === "save" && current.save.content.isEvicted) continue;
       const attributes = await this.#view.attributesOf(node, current, signal);
       const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;
@@ -210,6 +226,8 @@ export class Files {
         const bytes = await this.#readCurrent(request, current, range);
         if (bytes !== undefined) return bytes;
       } catch (error) {
+        if (codeOf(error) === "Evicted")
+          this.#core.options.log.warn({ key: node.name, offset, err: error }, describe(error));
         if (codeOf(error) !== "Stale") throw error;
         const slot = this.#copying(node);
         if (slot !== undefined) await slot.changed.wait(signal);

@@ -158,6 +158,8 @@ export interface SaveRecord {
   readonly size: number;
   /** Its content, as of this record, survives a loss of power: by an fsync of its writer, or a close that needed it. */
   readonly fsynced: boolean;
+  /** Larger than the spill has room for: what the store has acknowledged of it goes, so its close waits for the bucket. */
+  readonly streaming?: true;
   /** Its name is certainly temporary. */
   readonly held?: Held;
   readonly state: SaveState;
@@ -188,6 +190,8 @@ export interface Sealed {
   readonly rev: Rev;
   readonly size: number;
   readonly sha256: Sha256;
+  /** `evicted`: only the store has the bytes, in an upload that is not complete yet. */
+  readonly at: "spill" | "evicted";
 }
 
 /**

@@ -1,7 +1,7 @@
 // The content of one save, as one file: reads, writes and cuts are taken one after the other and split at part boundaries.
 // `part-files.ts` has the parts.
 
-import { invariant, KodomountError, Mutex, step } from "../base/mod.ts";
+import { invariant, Mutex, step } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import {
   type Part,
@@ -13,12 +13,13 @@ import {
   partOfNumber,
   partSizeIn,
   type Rev,
-  type SaveId,
   type Sealed,
   type Sha256,
   toPartNumber,
 } from "../model/mod.ts";
-import { PartFiles, type PartFilesOptions } from "./part-files.ts";
+import { type Eviction, PartFiles, type PartFilesOptions } from "./part-files.ts";
+import type { PartStart } from "./start-part.ts";
+import { WriteOrder } from "./write-order.ts";
 
 const ZEROS = new Uint8Array(1024 * 1024);
 const BASE: PartContent = { kind: "base" };
@@ -27,6 +28,8 @@ export interface ContentOptions extends PartFilesOptions {
   readonly plan: PartPlan;
   /** A part was frozen: it can be sent. */
   readonly onFrozen: () => void;
+  /** Asked before any part but the first begins: waits for the network and for room in the spill. */
+  readonly startPart: (part: PartStart, signal?: AbortSignal) => Promise<void>;
 }
 
 export class Content {
@@ -36,6 +39,7 @@ export class Content {
   readonly #files: PartFiles;
   #size = 0;
   #lastWritten: PartNumber | undefined;
+  readonly #order = new WriteOrder();
   #freed = false;
   /** Frozen while the file is being written, and not taken to be sent yet. */
   readonly #fresh = new Set<PartNumber>();
@@ -66,6 +70,26 @@ export class Content {
   extent(partNumber: PartNumber): { offset: number; size: number } {
     const part = partOfNumber(this.#options.plan, partNumber);
     return { offset: part.offset, size: partSizeIn(part, this.#size) };
+  }
+
+  /** Written from the start to the end, as far as it is written. */
+  get isInOrder(): boolean {
+    return this.#order.isKept;
+  }
+
+  /** The last part that was written. */
+  get lastWritten(): number | undefined {
+    return this.#order.last;
+  }
+
+  /** Bytes of it are at the store only, in an upload that is not complete. */
+  get isEvicted(): boolean {
+    return this.#files.isEvicted;
+  }
+
+  /** For who makes room in the spill. */
+  get eviction(): Eviction {
+    return this.#files;
   }
 
   /** Where the spill has the bytes of a frozen or sealed part. */
@@ -154,7 +178,27 @@ export class Content {
     await this.#files.bytes.free();
   }
 
-  /** Writes `data` at `offset`; waits for room in the spill and, in a part of the object underneath, for its bytes. */
+  /**
+   * Asked before a write, by who holds up nobody else meanwhile: resolves when the parts that it begins may begin.
+   * @throws `NoSpace`, `Interrupted`, `TooLarge`.
+   */
+  async admit(offset: number, length: number, signal?: AbortSignal): Promise<void> {
+    if (length === 0 || this.#files.isUntouched) return;
+    const { plan } = this.#options;
+    const [first, last] = [partAt(plan, offset), partAt(plan, offset + length - 1)];
+    const begins = [first, last].find(({ partNumber }) =>
+      ["hole", "base"].includes(this.part(partNumber).kind),
+    );
+    if (begins === undefined) return;
+    {
+      // Complete, and on its way while we wait: what it takes may be what we wait for.
+      using _ = await this.#mutex.acquire(signal);
+      await this.#leave(begins.partNumber);
+    }
+    await this.#options.startPart({ size: begins.size, promised: false }, signal);
+  }
+
+  /** Writes `data` at `offset`; in a part of the object underneath waits for its bytes. */
   async write(offset: number, data: Uint8Array, signal?: AbortSignal): Promise<void> {
     using _ = await this.#mutex.acquire(signal);
     if (data.length === 0) return;
@@ -231,12 +275,22 @@ export class Content {
   async freezeAll(): Promise<void> {
     using _ = await this.#mutex.acquire();
     await this.#files.bytes.ensureRecorded();
+    this.#files.bytes.settle();
     for (const partNumber of this.partNumbers())
       await this.#files.freeze(partNumber, this.extent(partNumber).size);
   }
 
-  /** Brings the bytes of a part that lies underneath into the spill, so that it can be sent. */
-  async materialize(partNumber: PartNumber, signal?: AbortSignal): Promise<void> {
+  /**
+   * Brings the bytes of a part that lies underneath into the spill, so that it can be sent.
+   * @param options.promised it is needed to publish what was closed.
+   */
+  async materialize(
+    partNumber: PartNumber,
+    options: { promised: boolean; signal?: AbortSignal },
+  ): Promise<void> {
+    const { promised, signal } = options;
+    const { size } = this.extent(partNumber);
+    if (!this.#files.isUntouched) await this.#options.startPart({ size, promised }, signal);
     using _ = await this.#mutex.acquire(signal);
     if (this.#freed || this.part(partNumber).kind !== "base") return;
     await this.#files.fetchBase(partOfNumber(this.#options.plan, partNumber), this.#size, signal);
@@ -248,7 +302,7 @@ export class Content {
     const content = this.part(partNumber);
     if (content.kind === "sealed" && content.rev === rev) return content;
     if (content.kind !== "frozen" || content.rev !== rev) return undefined;
-    const sealed: Sealed = { kind: "sealed", rev, size: content.size, sha256 };
+    const sealed: Sealed = { kind: "sealed", rev, size: content.size, sha256, at: "spill" };
     this.#files.set(partNumber, sealed);
     step("part.sealed");
     return sealed;
@@ -283,9 +337,9 @@ export class Content {
     signal?: AbortSignal,
   ): Promise<void> {
     const { partNumber } = part;
-    const before = this.#lastWritten;
-    if (before !== undefined && before !== partNumber) await this.#freezeIfFull(before);
+    await this.#leave(partNumber);
     this.#lastWritten = partNumber;
+    this.#order.note(partNumber);
     const range = { within, length: data.length, fileSize: this.#size };
     const written = await this.#files.makeWritable(part, range, signal);
     await this.#files.write(partNumber, written, within, data);
@@ -312,8 +366,13 @@ export class Content {
 
   async #shrink(size: number, signal?: AbortSignal): Promise<void> {
     const last = partCount(this.#options.plan, size);
+    await this.#cutLast(last, size, signal);
     for (const [partNumber] of this.#files.entries())
       if (partNumber > last) await this.#files.drop(partNumber);
+  }
+
+  /** Before the rest goes: it may be refused. */
+  async #cutLast(last: number, size: number, signal?: AbortSignal): Promise<void> {
     if (last === 0) return;
     const part = partOfNumber(this.#options.plan, toPartNumber(last));
     const within = size - part.offset;
@@ -324,22 +383,18 @@ export class Content {
     await this.#files.cut(part.partNumber, written, within);
   }
 
-  /** Part 1 is never frozen before the close: headers patched at the end (zip, mp4, wav) then cost nothing. */
-  async #freezeIfFull(partNumber: PartNumber): Promise<void> {
-    const content = this.part(partNumber);
-    const { size } = partOfNumber(this.#options.plan, partNumber);
-    if (partNumber === 1 || content.kind !== "written" || content.filled < size) return;
-    await this.#files.freeze(partNumber, size);
-    this.#fresh.add(partNumber);
+  /**
+   * The writer goes on to another part. Part 1 is never frozen before the close: headers patched at the end (zip, mp4,
+   * wav) then cost nothing.
+   */
+  async #leave(next: PartNumber): Promise<void> {
+    const before = this.#lastWritten;
+    if (before === undefined || before === next || before === 1) return;
+    const content = this.part(before);
+    const { size } = partOfNumber(this.#options.plan, before);
+    if (content.kind !== "written" || content.filled < size) return;
+    await this.#files.freeze(before, size);
+    this.#fresh.add(before);
     this.#options.onFrozen();
   }
-}
-
-/** The error for a part whose spill file is not what was sealed. */
-export function corruptPart(save: SaveId, partNumber: PartNumber, cause?: unknown): KodomountError {
-  return new KodomountError(
-    "Corrupt",
-    `Part ${partNumber} of save ${save} in the spill is not what was written`,
-    { cause },
-  );
 }

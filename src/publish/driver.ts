@@ -122,7 +122,7 @@ export class Driver {
       const next = await this.#makeTrue(slot, want);
       if (next !== "idle") return next;
     }
-    if (open !== undefined && (closed === undefined || isHeld)) this.#sendAhead(open);
+    if (open !== undefined && slot.mayRunAhead) this.#sendAhead(open);
     return "idle";
   }
 
@@ -187,10 +187,18 @@ export class Driver {
     if (save.record.state.kind !== "open") return;
     const slot = takeUploadSlot(this.#engine, save);
     if (slot === undefined) return;
-    for (const partNumber of save.content.takeFrozen())
-      this.#engine.background.run(`part ${partNumber} of ${slot.key}`, () =>
-        this.#sendPart(slot, save, partNumber),
-      );
+    for (const partNumber of save.content.takeFrozen()) {
+      const { size } = save.content.extent(partNumber);
+      const onItsWay = this.#engine.backlog.begin(save.record.id, size);
+      this.#engine.background.run(`part ${partNumber} of ${slot.key}`, async () => {
+        try {
+          await this.#sendPart(slot, save, partNumber);
+        } finally {
+          onItsWay[Symbol.dispose]();
+          this.#engine.spill.changed();
+        }
+      });
+    }
   }
 
   async #sendPart(slot: Slot, save: Save, partNumber: number): Promise<void> {

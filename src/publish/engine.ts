@@ -7,6 +7,7 @@ import type { Sending } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore, Troubles } from "../store/mod.ts";
 import type { Aborts } from "./aborts.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Freeze } from "./freeze.ts";
 import type { Keep } from "./keep.ts";
 import type { Needs } from "./needs.ts";
@@ -29,6 +30,8 @@ export interface PublisherOptions {
   readonly plan: PartPlan;
   /** How long a closed save of up to one part may stay unpublished while closes return, milliseconds. */
   readonly lagMs: number;
+  /** Closes wait for the bucket: then writes do not run ahead of the network. */
+  readonly paced: boolean;
   /** Names that are certainly temporary. */
   readonly held: HeldNames;
   /** How long a file under a held name waits for its rename after its last use, milliseconds. */
@@ -49,6 +52,7 @@ export interface PublisherOptions {
 export interface Engine extends Omit<PublisherOptions, "lagMs" | "keepMs" | "trusted"> {
   readonly order: Order;
   readonly pace: Pace;
+  readonly backlog: Backlog;
   readonly freeze: Freeze;
   readonly keep: Keep;
   readonly room: Room;

@@ -57,6 +57,7 @@ export class Namespace {
     const { slots } = this.#engine;
     const homes = await this.#homesOf(moves);
     const hasWaited = await this.#untilIdle(() => findFirst(moves, (move) => this.#busyAt(move)));
+    for (const { from } of moves) assertMovable(slots.get(from));
     if (hasWaited || moves.some(({ from, pending }) => slots.get(from)?.content !== pending))
       return undefined;
     return moves.flatMap((move) => this.#rename(move, homes.get(move.to)));
@@ -295,6 +296,16 @@ export class Namespace {
       }
     return true;
   }
+}
+
+/** What only the store has is in an upload of its key, which cannot become one of another key. */
+function assertMovable(slot: Slot | undefined): void {
+  for (const save of [slot?.open, slot?.closed])
+    if (save?.content.isEvicted)
+      throw new KodomountError(
+        "Busy",
+        `${slot?.key} is larger than the spill and on its way to the store under this name: rename it after its close; see '--spill-limit'`,
+      );
 }
 
 /** A completing request, or the beginning of a save, is under way: its outcome decides what there is to move. */

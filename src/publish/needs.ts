@@ -99,7 +99,7 @@ export class Needs {
       this.#assertRoom(save, missing(save));
       for (const partNumber of missing(save)) {
         this.#assertRoom(save, [partNumber]);
-        await save.content.materialize(partNumber, signal);
+        await save.content.materialize(partNumber, { promised: false, signal });
       }
       this.remove(save);
     } catch (error) {

@@ -18,6 +18,7 @@ import { newSaveId } from "./ids.ts";
 import { readBase } from "./read-base.ts";
 import { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
+import { startPart } from "./start-part.ts";
 
 /** What a new save starts as. */
 export type Origin =
@@ -43,6 +44,7 @@ export function newSave(engine: Engine, record: SaveRecord, wake: (slot: Slot) =
         const upload = save.isNameless ? undefined : engine.slots.get(save.uploadKey)?.upload;
         upload?.attempts.get(toPartNumber(partNumber))?.abort.abort();
       },
+      startPart: (part, signal) => startPart(engine, save, part, signal),
       onFrozen: () => {
         const slot = engine.slots.get(save.record.key);
         if (slot !== undefined) wake(slot);

@@ -1,7 +1,7 @@
 // The parts of one save: which of them are holes, lie in the object underneath, or in the spill, and in which revision.
 // Sealed bytes never change: a write to them makes a new revision. Not for two callers at once: `content.ts` takes turns.
 
-import { unreachable } from "../base/mod.ts";
+import { KodomountError, unreachable } from "../base/mod.ts";
 import {
   type Part,
   type PartContent,
@@ -30,6 +30,9 @@ export interface PartFilesOptions extends SaveBytesOptions {
   readonly onChange: (partNumber: PartNumber) => void;
 }
 
+/** Parts go from the spill while the store has them, in three steps: see `PartFiles`. */
+export type Eviction = Pick<PartFiles, "evict" | "unevict" | "removeEvicted">;
+
 export class PartFiles {
   readonly #options: PartFilesOptions;
   readonly bytes: SaveBytes;
@@ -40,6 +43,7 @@ export class PartFiles {
   /** Became holes; the catalog may still have a record of them. */
   readonly #dropped = new Set<PartNumber>();
   #rev = 0;
+  #isSyncing = false;
 
   constructor(options: PartFilesOptions) {
     this.#options = options;
@@ -55,6 +59,18 @@ export class PartFiles {
     if ("rev" in content) this.#rev = Math.max(this.#rev, content.rev);
   }
 
+  /** No part of it ever got bytes of its own. */
+  get isUntouched(): boolean {
+    return ![...this.#parts.values()].some((content) => "rev" in content);
+  }
+
+  /** Bytes of it are at the store only. */
+  get isEvicted(): boolean {
+    return [...this.#parts.values()].some(
+      (content) => content.kind === "sealed" && content.at === "evicted",
+    );
+  }
+
   entries(): readonly (readonly [PartNumber, PartContent])[] {
     return [...this.#parts];
   }
@@ -67,6 +83,7 @@ export class PartFiles {
   async startFrom(other: PartFiles): Promise<void> {
     this.#rev = other.#rev;
     for (const [partNumber, content] of other.#parts) {
+      assertHere(partNumber, content);
       if ("rev" in content) {
         const { rev } = content;
         const [from, to] = [other.#ref(partNumber, rev), this.#ref(partNumber, rev)];
@@ -120,7 +137,12 @@ export class PartFiles {
   /** What was written survives a loss of power. */
   async sync(): Promise<void> {
     const refs = [...this.#unsynced].map(([partNumber, rev]) => this.#ref(partNumber, rev));
-    await this.bytes.sync(refs);
+    this.#isSyncing = true;
+    try {
+      await this.bytes.sync(refs);
+    } finally {
+      this.#isSyncing = false;
+    }
     for (const { partNumber, rev } of refs)
       if (this.#unsynced.get(partNumber) === rev) this.#unsynced.delete(partNumber);
   }
@@ -135,18 +157,16 @@ export class PartFiles {
     const content = this.get(part.partNumber);
     switch (content.kind) {
       case "hole":
-        await this.#startPart(signal);
         return this.#newFile();
       case "base": {
         const whole = within === 0 && length >= partSizeIn(part, fileSize);
-        if (!whole) return this.fetchBase(part, fileSize, signal);
-        await this.#startPart(signal);
-        return this.#newFile();
+        return whole ? this.#newFile() : this.fetchBase(part, fileSize, signal);
       }
       case "written":
         return within < content.shared ? this.#unshare(part.partNumber, content) : content;
       case "frozen":
       case "sealed":
+        assertHere(part.partNumber, content);
         return this.#newRevision(
           part.partNumber,
           content,
@@ -199,7 +219,6 @@ export class PartFiles {
   /** Fetches the part's bytes from the object underneath: once, whatever is written to it later. */
   async fetchBase(part: Part, fileSize: number, signal?: AbortSignal): Promise<Written> {
     const size = partSizeIn(part, fileSize);
-    await this.#startPart(signal);
     const bytes = await this.#options.readBase(part.offset, size, signal);
     const written = { ...this.#newFile(), filled: size };
     await this.bytes.write(this.#ref(part.partNumber, written.rev), 0, bytes);
@@ -208,9 +227,30 @@ export class PartFiles {
     return written;
   }
 
-  async #startPart(signal?: AbortSignal): Promise<void> {
-    const first = ![...this.#parts.values()].some((content) => "rev" in content);
-    await this.bytes.startPart(first, signal);
+  /**
+   * From now on only the store has it. Its file is still there: `removeEvicted` removes it, once that is recorded.
+   * @returns false when it is not sealed, or being made durable at this moment.
+   */
+  evict(partNumber: PartNumber): boolean {
+    const content = this.get(partNumber);
+    if (content.kind !== "sealed" || content.at === "evicted" || this.#isSyncing) return false;
+    this.#parts.set(partNumber, { ...content, at: "evicted" });
+    this.#unsynced.delete(partNumber);
+    return true;
+  }
+
+  async removeEvicted(partNumber: PartNumber): Promise<void> {
+    const content = this.get(partNumber);
+    if (content.kind === "sealed" && content.at === "evicted")
+      await this.bytes.remove(this.#ref(partNumber, content.rev));
+  }
+
+  /** It could not be recorded: the file is what it was. */
+  unevict(partNumber: PartNumber): void {
+    const content = this.get(partNumber);
+    if (content.kind !== "sealed" || content.at !== "evicted") return;
+    this.#parts.set(partNumber, { ...content, at: "spill" });
+    this.#unsynced.set(partNumber, content.rev);
   }
 
   /** Fills `into`, which is zeros, from the part's byte `within` on. */
@@ -225,6 +265,7 @@ export class PartFiles {
       case "written":
       case "frozen":
       case "sealed":
+        assertHere(part.partNumber, content);
         return this.bytes.read(this.#ref(part.partNumber, content.rev), within, into);
       default:
         return unreachable(content);
@@ -262,4 +303,13 @@ export class PartFiles {
     this.#rev += 1;
     return toRev(this.#rev);
   }
+}
+
+/** @throws `Evicted` when only the store has it. */
+function assertHere(partNumber: PartNumber, content: PartContent): void {
+  if (content.kind === "sealed" && content.at === "evicted")
+    throw new KodomountError(
+      "Evicted",
+      `Part ${partNumber} was sent and is not kept here, since the file is larger than the spill has room for: until its close it cannot be read or changed; see '--spill-limit'`,
+    );
 }

@@ -143,7 +143,8 @@ export class Publication {
   async #sealWhole(save: Save, signal: AbortSignal): Promise<Sha256 | undefined> {
     if (save.content.size === 0) return SHA256_OF_NOTHING;
     const only = toPartNumber(1);
-    if (save.content.part(only).kind === "base") await save.content.materialize(only, signal);
+    if (save.content.part(only).kind === "base")
+      await save.content.materialize(only, { promised: true, signal });
     const bytes = save.content.bytesOf(only);
     if (bytes === undefined) return (await this.#transfer.seal(save, only, signal))?.sha256;
     return sealSmall(save.content, only, bytes);
@@ -306,7 +307,7 @@ export class Publication {
     upload.badCompletes += 1;
     if (upload.badCompletes === 1) return this.#transfer.doubt(upload);
     save.refusedUploads += 1;
-    if (save.refusedUploads > 1) throw failure;
+    if (save.refusedUploads > 1 || save.content.isEvicted) throw failure;
     return this.#transfer.forget(slot, upload, { abort: true });
   }
 

@@ -243,11 +243,6 @@ export class Publisher {
     return act(this.#engine, this, order, save);
   }
 
-  /** Whether something is on its way to the bucket, so that its spill will be freed. */
-  canFree(): boolean {
-    return this.pending().some(({ state }) => state === "closed" || state === "completing");
-  }
-
   /** Somebody waits for all that was closed so far: nothing of it is held back to be superseded. */
   hurry(): void {
     this.#driver.hurry();

@@ -143,7 +143,7 @@ function isBacked(
   );
   return parts.every(
     ({ partNumber, content }) =>
-      content.kind === "spill" &&
+      content.kind !== "base" &&
       content.sha256 !== undefined &&
       held.get(partNumber)?.sha256 === content.sha256,
   );

@@ -34,7 +34,7 @@ export async function restoredParts(
     if (file.ref.rev > (newest.get(file.ref.partNumber)?.ref.rev ?? 0))
       newest.set(file.ref.partNumber, file);
   for (const [partNumber, part] of parts) {
-    if (!("rev" in part)) continue;
+    if (!("rev" in part) || (part.kind === "sealed" && part.at === "evicted")) continue;
     const file = newest.get(partNumber);
     const isAsRecorded = file?.ref.rev === part.rev && !isOutdated(part, file, found.trusted);
     if (isAsRecorded) newest.delete(partNumber);
@@ -60,7 +60,7 @@ function isOutdated(part: PartContent, file: Found, trusted: boolean): boolean {
 /** A hash that is known is kept: a file that lost power does not have it any more, and the store refuses it. */
 function restoredPart(content: PartRecord["content"]): PartContent {
   if (content.kind === "base") return { kind: "base" };
-  const { rev, size, sha256 } = content;
+  const { kind: at, rev, size, sha256 } = content;
   if (sha256 === undefined) return { kind: "frozen", rev: toRev(rev), size };
-  return { kind: "sealed", rev: toRev(rev), size, sha256 };
+  return { kind: "sealed", rev: toRev(rev), size, sha256, at };
 }

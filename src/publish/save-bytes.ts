@@ -102,8 +102,9 @@ export class SaveBytes {
     return this.#spill.path(ref);
   }
 
-  async startPart(first: boolean, signal?: AbortSignal): Promise<void> {
-    await this.#spill.startPart(first, signal);
+  /** No part of it is begun and not complete. */
+  settle(): void {
+    this.#spill.settle(this.#save);
   }
 
   async write(ref: PartRef, offset: number, data: Uint8Array): Promise<void> {

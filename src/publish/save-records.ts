@@ -1,33 +1,41 @@
 // What the catalog is told of a save.
 
-import type { Change } from "../catalog/mod.ts";
-import type { Base, SaveRecord } from "../model/mod.ts";
-import { toPartNumber } from "../model/mod.ts";
+import { unreachable } from "../base/mod.ts";
+import type { Change, PartRecord } from "../catalog/mod.ts";
+import { type Base, type PartNumber, type SaveRecord, toPartNumber } from "../model/mod.ts";
 import type { Save } from "./save.ts";
 
 /** Records of all its parts, as they are. Holes have none, also where there was something before. */
 export function partChanges(save: Save): Change[] {
   const changes = droppedChanges(save);
-  for (const partNumber of save.content.partNumbers()) {
-    const part = save.content.part(partNumber);
-    if (part.kind === "hole") {
-      changes.push({ del: "part", save: save.record.id, partNumber });
-      continue;
-    }
-    const size =
-      part.kind === "written"
-        ? save.content.extent(partNumber).size
-        : part.kind === "base"
-          ? 0
-          : part.size;
-    const sha256 = part.kind === "sealed" ? { sha256: part.sha256 } : {};
-    const content =
-      part.kind === "base"
-        ? ({ kind: "base" } as const)
-        : ({ kind: "spill", rev: part.rev, size, ...sha256 } as const);
-    changes.push({ put: "part", record: { save: save.record.id, partNumber, content } });
-  }
+  for (const partNumber of save.content.partNumbers()) changes.push(partChange(save, partNumber));
   return changes;
+}
+
+/** The record of one part, as it is. */
+export function partChange(save: Save, partNumber: PartNumber): Change {
+  const { id } = save.record;
+  const content = contentRecord(save, partNumber);
+  if (content === undefined) return { del: "part", save: id, partNumber };
+  return { put: "part", record: { save: id, partNumber, content } };
+}
+
+function contentRecord(save: Save, partNumber: PartNumber): PartRecord["content"] | undefined {
+  const part = save.content.part(partNumber);
+  switch (part.kind) {
+    case "hole":
+      return undefined;
+    case "base":
+      return { kind: "base" };
+    case "written":
+      return { kind: "spill", rev: part.rev, size: save.content.extent(partNumber).size };
+    case "frozen":
+      return { kind: "spill", rev: part.rev, size: part.size };
+    case "sealed":
+      return { kind: part.at, rev: part.rev, size: part.size, sha256: part.sha256 };
+    default:
+      return unreachable(part);
+  }
 }
 
 /** It was cut, or extended by nothing that lies in the spill: after a crash that could not be seen from its parts. */

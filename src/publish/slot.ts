@@ -81,6 +81,14 @@ export class Slot {
     return this.open?.isReady ? this.open : this.newestClosed;
   }
 
+  /** Parts of what is being written may go to the upload: nothing that was closed earlier needs it as it is. */
+  get mayRunAhead(): boolean {
+    const { closed } = this;
+    const state = closed?.record.state;
+    if (closed === undefined || state?.kind === "held") return true;
+    return state?.kind === "parked" && (state.why === "NoSuchUpload" || !closed.content.isEvicted);
+  }
+
   /** What was closed last, if it is pending. */
   get newestClosed(): Save | undefined {
     return this.next ?? this.closed;

@@ -3,6 +3,7 @@
 import { newAbort } from "../base/mod.ts";
 import type { ReplyRecord } from "../catalog/mod.ts";
 import { Aborts } from "./aborts.ts";
+import { Backlog } from "./backlog.ts";
 import type { Engine, PublisherOptions } from "./engine.ts";
 import { Freeze } from "./freeze.ts";
 import { Keep } from "./keep.ts";
@@ -13,6 +14,7 @@ import { Publisher } from "./publisher.ts";
 import { recover } from "./recover.ts";
 import { Room } from "./save-bytes.ts";
 import { Slots } from "./slots.ts";
+import { Streaming } from "./streaming.ts";
 
 export interface Started {
   readonly publisher: Publisher;
@@ -28,12 +30,18 @@ const SMALL_BYTES_MAX = 32 * 1024 * 1024;
 export async function startPublisher(options: PublisherOptions): Promise<Started> {
   const { lagMs, keepMs, trusted, ...rest } = options;
   const stopping = newAbort();
+  const spillLimit = options.spill.usage().limit;
   const engine: Engine = {
     ...rest,
     order: new Order(options.clock, lagMs),
     freeze: new Freeze(),
+    backlog: new Backlog({
+      clock: options.clock,
+      acknowledged: () => options.sender.progress().bytesAcknowledged,
+      spillLimit,
+    }),
     pace: new Pace(options.clock, lagMs),
-    keep: new Keep({ ...options, keepMs, spillLimit: options.spill.usage().limit }),
+    keep: new Keep({ ...options, keepMs, spillLimit }),
     room: new Room(SMALL_BYTES_MAX),
     slots: new Slots(),
     saves: new Map(),
@@ -48,6 +56,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
   const aborts: Aborts = new Aborts(engine);
   const needs: Needs = new Needs(engine);
   const publisher = new Publisher(engine);
+  options.spill.relieveBy(new Streaming(engine));
   const contents = await options.catalog.contents();
   await recover(engine, publisher, contents, trusted);
   await options.catalog.vouch();

@@ -37,6 +37,8 @@ export interface Pending {
   readonly waitsFor: WaitsFor;
   /** Milliseconds since the epoch; undefined when it is not waiting for anything. */
   readonly since: number | undefined;
+  /** Larger than the spill: what the store has of it is not kept here. */
+  readonly streaming: boolean;
   /** A close or a change of names has returned for it. */
   readonly promised: boolean;
   /** Why it is parked or refused. */
@@ -69,6 +71,7 @@ function ofSave(engine: Engine, slot: Slot, save: Save): Pending {
     partsTotal: save.content.partCount,
     waitsFor: waitsFor(engine, slot, save, acknowledged.parts),
     since: "closedAt" in state ? state.closedAt : "since" in state ? state.since : undefined,
+    streaming: save.record.streaming === true,
     promised: "closedAt" in state,
     why,
     error: why === undefined ? errorOf(engine, slot, save) : inWords(why, slot.lastError),
@@ -133,6 +136,7 @@ function ofWant(engine: Engine, slot: Slot, want: Want): Pending {
     partsTotal: 0,
     waitsFor: hasCopier ? "copies" : "store",
     since: sinceOf(engine, slot, want),
+    streaming: false,
     promised: true,
     why: undefined,
     error: engine.troubles.of(slot.key)?.error ?? slot.lastError,

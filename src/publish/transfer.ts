@@ -25,10 +25,11 @@ import {
   samePlan,
   sourceOf,
 } from "../model/mod.ts";
-import { corruptPart } from "./content.ts";
 import { createUpload } from "./create-upload.ts";
 import type { Engine } from "./engine.ts";
+import { corruptPart, lostParts } from "./lost-part.ts";
 import type { Save } from "./save.ts";
+import { partChange } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { identityOf, type Target } from "./target.ts";
 import type { Attempt, Upload } from "./upload.ts";
@@ -70,6 +71,7 @@ export class Transfer {
       const held = upload.acks.get(partNumber);
       if (held !== undefined && held.sha256 === identityOf(target) && held.size === target.size)
         return;
+      if (target.kind === "sealed" && target.at === "evicted") throw lostParts(slot.key);
       await this.#attempt(slot, save, { upload, partNumber, target, held }, signal);
     }
   }
@@ -87,15 +89,7 @@ export class Transfer {
       );
       const sealed = save.content.seal(partNumber, rev, sha256);
       // Of a save that was dropped meanwhile nothing may come back.
-      if (sealed !== undefined && !save.isDropped)
-        await this.#record({
-          put: "part",
-          record: {
-            save: save.record.id,
-            partNumber,
-            content: { ...spillContent(sealed), sha256 },
-          },
-        });
+      if (sealed !== undefined && !save.isDropped) await this.#record(partChange(save, partNumber));
       return sealed;
     } catch (error) {
       const now = save.content.part(partNumber);
@@ -179,6 +173,7 @@ export class Transfer {
   async #uploadOf(slot: Slot, save: Save): Promise<Upload> {
     if (slot.upload !== undefined && samePlan(slot.upload.record.plan, this.#engine.plan))
       return slot.upload;
+    assertNotLost(slot, save);
     if (slot.upload !== undefined) await this.forget(slot, slot.upload, { abort: true });
     slot.creating ??= createUpload(this.#engine, slot, save).finally(() => {
       slot.creating = undefined;
@@ -344,7 +339,10 @@ export class Transfer {
     const { upload, partNumber, target } = part;
     const code = codeOf(failure);
     if (code === "Interrupted") throw failure;
-    if (code === "NoSuchUpload") return this.forget(slot, upload, { abort: false });
+    if (code === "NoSuchUpload") {
+      await this.forget(slot, upload, { abort: false });
+      return assertNotLost(slot, save, failure);
+    }
     if (target.kind === "base") {
       if (code === "PreconditionFailed" || code === "NotFound")
         throw new KodomountError(
@@ -352,7 +350,7 @@ export class Transfer {
           `The object under ${target.key} was changed by somebody else while it was being modified or copied here`,
           { cause: failure },
         );
-      return save.content.materialize(partNumber); // a store that cannot copy: fetch and send
+      return save.content.materialize(partNumber, { promised: true }); // a store that cannot copy: fetch and send
     }
     const now = save.content.part(partNumber);
     if (now.kind !== "sealed" || now.rev !== target.rev) return; // rewritten meanwhile
@@ -382,8 +380,9 @@ function assertWanted(slot: Slot, save: Save, signal: AbortSignal): void {
     throw new KodomountError("Interrupted", "The save is not sent to this key any more");
 }
 
-function spillContent(sealed: Sealed): { kind: "spill"; rev: Sealed["rev"]; size: number } {
-  return { kind: "spill", rev: sealed.rev, size: sealed.size };
+/** @throws when the upload that is gone was the only place that had some of its parts. */
+function assertNotLost(slot: Slot, save: Save, cause?: unknown): void {
+  if (save.content.isEvicted) throw lostParts(slot.key, cause);
 }
 
 /** The oldest close first, then what is still open. */

@@ -28,7 +28,9 @@ export interface SenderOptions {
 const GIVE_UP_MS = 2000;
 
 /** What who publishes needs of a sender. */
-export type Sending = Pick<Sender, "hash" | "uploadPart" | "put">;
+export type Sending = Pick<Sender, "hash" | "uploadPart" | "put"> & {
+  progress(): Pick<ReturnType<Sender["progress"]>, "inFlight" | "bytesAcknowledged">;
+};
 
 interface Result {
   readonly value: string;

@@ -4,11 +4,12 @@
 import { dirname } from "node:path";
 import { type Clock, errnoOf, type Log, step, systemClock } from "../base/mod.ts";
 import { type Attributes, type SaveId, toSaveId } from "../model/mod.ts";
-import { Budget } from "./budget.ts";
+import { Budget, type PartRequest } from "./budget.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Durable } from "./durable.ts";
 import { guard } from "./failure.ts";
 import { nodeIo, type SpillIo } from "./io.ts";
+import type { Relief } from "./relief.ts";
 import { type PartRef, parsePartName, partName, SaveFiles, SpillFile } from "./save-files.ts";
 
 /** What salvage finds when the catalog is lost. */
@@ -25,8 +26,6 @@ export interface SpillOptions {
   /** The disk; `nodeIo` when absent. */
   readonly io?: SpillIo;
   readonly log: Log;
-  /** Whether something is pending whose end would free bytes. */
-  readonly canFree: () => boolean;
   /** `systemClock` when absent. */
   readonly clock?: Clock;
 }
@@ -60,12 +59,40 @@ export class Spill {
     return { used: this.#budget.used, limit: this.#budget.limit };
   }
 
+  /** Who is asked when there is no room. */
+  relieveBy(relief: Relief): void {
+    this.#budget.relieveBy(relief);
+  }
+
   /**
-   * Asked before a part gets its first byte: waits for room. The `first` part of a file never waits.
-   * @throws `NoSpace` when nothing that is pending could make room; `Interrupted`.
+   * Asked before a part gets its first byte, unless it is the first of its file: waits for room.
+   * @throws `NoSpace` when nothing could make room; `Interrupted`.
    */
-  async startPart(first: boolean, signal?: AbortSignal): Promise<void> {
-    await this.#guard(() => this.#budget.startPart(first, signal));
+  async startPart(request: PartRequest, signal?: AbortSignal): Promise<void> {
+    await this.#guard(() => this.#budget.startPart(request, signal));
+  }
+
+  /** Who waits for room, in the order of asking. */
+  waiting(): SaveId[] {
+    return this.#budget.waiting();
+  }
+
+  /** The save has no part that was begun and is not complete. */
+  settle(save: SaveId): void {
+    this.#budget.settle(save);
+  }
+
+  /** What could make room has changed: who waits for room may go on. */
+  changed(): void {
+    this.#budget.changed();
+  }
+
+  /** Bytes that removing the save would free: not what another save has, too. */
+  bytesOf(save: SaveId): number {
+    let bytes = 0;
+    for (const { names, written } of this.#saves.get(save)?.parts.values() ?? [])
+      if (names === 1) bytes += written.bytes;
+    return bytes;
   }
 
   /** A directory and a `head` for a new save; durable with the first `sync`. */
@@ -91,7 +118,7 @@ export class Spill {
     await this.#guard(() =>
       this.#descriptors.use(path, { create: true }, (fd) => this.#io.write(fd, data, offset)),
     );
-    this.#budget.add(this.#fileOf(ref).written.add(offset, offset + data.length));
+    this.#budget.write(ref.save, this.#fileOf(ref).written.add(offset, offset + data.length));
     step("part.written");
   }
 
@@ -151,6 +178,7 @@ export class Spill {
     this.#saves.delete(save);
     for (const name of [...(files?.parts.keys() ?? [])])
       if (files !== undefined) this.#forget(files, name);
+    this.settle(save);
     step("spill.freed");
   }
 

@@ -80,6 +80,7 @@ function newContent(spill: Spill, id: string, small: SmallOptions | undefined): 
     readBase: async (at, length) => BASE.subarray(at, at + length),
     onChange: () => {},
     onFrozen: () => {},
+    startPart: async () => {},
   });
 }
 
@@ -110,7 +111,6 @@ test("Content reads back what was written, over holes, the object underneath, fr
           dir: join(temp.path, String(runs)),
           limit: 1 << 30,
           log: silentLog,
-          canFree: () => false,
         });
         let forks = 0;
         let recorded = new Recorded();

@@ -79,13 +79,11 @@ export async function assemble(parts: Parts): Promise<Running> {
     bootId,
     ...(seams.openDatabase === undefined ? {} : { openDatabase: seams.openDatabase }),
   });
-  let publisher: Publisher | undefined;
   const spill = await Spill.open({
     dir: join(stateDir, "spill"),
     limit: parts.spillLimit,
     log,
     clock,
-    canFree: () => publisher?.canFree() ?? false,
     ...(seams.io === undefined ? {} : { io: seams.io }),
   });
   const plain = seams.plain ?? createS3Store(storeOptions, { clock, log });
@@ -114,6 +112,7 @@ export async function assemble(parts: Parts): Promise<Running> {
     background,
     plan: parts.plan,
     lagMs: parts.lagMs,
+    paced: parts.closeMode !== "local",
     copySizeMax: parts.copySizeMax,
     persistAttributes: parts.persistAttributes,
     held: new HeldNames(parts.hold),
@@ -126,7 +125,7 @@ export async function assemble(parts: Parts): Promise<Running> {
     },
     trusted: catalog.sameBoot || catalog.cleanStop,
   });
-  publisher = started.publisher;
+  const { publisher } = started;
   filesystem = createFilesystem({
     publisher,
     loader,

@@ -43,6 +43,7 @@ export function createSender(
           : ({ kind: "file", path, size } as const);
       return await orCorrupt(store.put({ key, body, sha256: digest, metadata }, signalOf(signal)));
     },
+    progress: () => ({ inFlight: 0, bytesAcknowledged: 0 }),
     async stop() {
       stopped.abort();
     },

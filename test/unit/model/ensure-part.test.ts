@@ -17,7 +17,7 @@ const A = toSha256("a".repeat(64));
 const B = toSha256("b".repeat(64));
 const ETAG = toEtag('"e"');
 const PART = toPartNumber(2);
-const sealed: Sealed = { kind: "sealed", rev: toRev(1), size: 10, sha256: A };
+const sealed: Sealed = { kind: "sealed", rev: toRev(1), size: 10, sha256: A, at: "spill" };
 const held = (sha256: string, size: number) => ({ sha256, size, etag: ETAG });
 const source = (...parts: { sha256: string; size: number }[]) => ({ etag: ETAG, parts });
 

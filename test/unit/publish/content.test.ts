@@ -20,6 +20,7 @@ async function newContent(spill: Spill, id: string): Promise<Content> {
     readBase: async () => Buffer.alloc(0),
     onChange: () => {},
     onFrozen: () => {},
+    startPart: async () => {},
   });
 }
 
@@ -33,7 +34,6 @@ test("regression: what is appended to a closed save's part and then overwritten 
     dir: join(temp.path, "spill"),
     limit: 1 << 20,
     log: silentLog,
-    canFree: () => false,
   });
   const closed = await newContent(spill, "0000000000000001");
   await closed.write(0, Buffer.from("closed"));
@@ -53,7 +53,6 @@ test("Content.takeFrozen() gives full parts that the writer has left, but never 
     dir: join(temp.path, "spill"),
     limit: 1 << 20,
     log: silentLog,
-    canFree: () => false,
   });
   const content = await newContent(spill, "0000000000000001");
   await content.write(0, Buffer.alloc(64 * 3 + 10));

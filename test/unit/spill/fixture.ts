@@ -3,7 +3,13 @@
 import { join } from "node:path";
 import { silentLog } from "../../../src/base/mod.ts";
 import { type SaveId, toPartNumber, toRev, toSaveId } from "../../../src/model/mod.ts";
-import { type Head, type PartRef, Spill, type SpillOptions } from "../../../src/spill/mod.ts";
+import {
+  type Head,
+  type Made,
+  type PartRef,
+  Spill,
+  type SpillOptions,
+} from "../../../src/spill/mod.ts";
 import { FaultyIo } from "../../support/faulty-io.ts";
 import { tempDir } from "../../support/temp.ts";
 import { ManualClock } from "../store/manual-clock.ts";
@@ -26,6 +32,12 @@ export class Fixture implements AsyncDisposable {
   readonly clock = new ManualClock();
   /** Whether something pending could free bytes. */
   canFree = false;
+  /** Who goes first. */
+  readonly streaming = new Set<SaveId>();
+  /** What is answered when there is no room, one after the other; then `nothing`. */
+  readonly made: Made[] = [];
+  /** Who waited each time. */
+  readonly asked: SaveId[][] = [];
   readonly #temp: AsyncDisposable;
   readonly #open = new Set<Spill>();
 
@@ -46,8 +58,15 @@ export class Fixture implements AsyncDisposable {
       io: this.io,
       log: silentLog,
       clock: this.clock,
-      canFree: () => this.canFree,
       ...options,
+    });
+    spill.relieveBy({
+      expected: () => (this.canFree ? 1_000_000_000 : 0),
+      isStreaming: (save) => this.streaming.has(save),
+      make: async (waiting) => {
+        this.asked.push([...waiting]);
+        return this.made.shift() ?? { kind: "nothing" };
+      },
     });
     this.#open.add(spill);
     if ((await spill.listSaves()).length === 0) await spill.createSave(SAVE, HEAD);

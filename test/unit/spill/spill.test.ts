@@ -197,7 +197,6 @@ describe("Spill.open", () => {
       dir: "/dev/null/spill",
       limit: 1,
       log: silentLog,
-      canFree: () => false,
     });
     await expect(opening).rejects.toMatchObject({
       code: "Io",

@@ -1,0 +1,111 @@
+// What was written and is on its way to the store. Where a close waits for the bucket anyway, writes are paced to it: so a
+// progress bar shows the true speed, and the close takes seconds.
+
+import { type Clock, KodomountError } from "../base/mod.ts";
+import type { SaveId } from "../model/mod.ts";
+
+/** So long, at what the store takes, may a close take for what was written before it. */
+const WINDOW_MS = 10_000;
+/** Writes are not held up for less: a part that starts the wait is large, and links recover. */
+const BYTES_MIN = 256 * 1024 * 1024;
+/** A small spill is not filled by the backlog alone. */
+const SHARE_OF_SPILL = 1 / 2;
+/** More often is not worth a place in the list. */
+const SAMPLE_MS = 250;
+/** Who goes on when a part has arrived: one in its place, and one more since there is room. */
+const NEXT_COUNT = 2;
+
+export interface BacklogOptions {
+  readonly clock: Clock;
+  /** Bytes that the store has acknowledged so far. */
+  readonly acknowledged: () => number;
+  /** Bytes that the spill may hold. */
+  readonly spillLimit: number;
+}
+
+export class Backlog {
+  readonly #options: BacklogOptions;
+  readonly #bytesMin: number;
+  /** Parts on their way, by save. INVARIANT: none is 0. */
+  readonly #parts = new Map<SaveId, number>();
+  #bytes = 0;
+  /** INVARIANT: in the order of time; the first is not much older than the window. */
+  readonly #samples: { readonly at: number; readonly total: number }[] = [];
+  /** INVARIANT: in the order of asking. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: BacklogOptions) {
+    this.#options = options;
+    this.#bytesMin = Math.min(BYTES_MIN, options.spillLimit * SHARE_OF_SPILL);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether parts of the save are on their way. */
+  has(save: SaveId): boolean {
+    return this.#parts.has(save);
+  }
+
+  /** A part of the save is on its way until this is disposed of, whatever becomes of it. */
+  begin(save: SaveId, bytes: number): Disposable {
+    this.#parts.set(save, (this.#parts.get(save) ?? 0) + 1);
+    this.#bytes += bytes;
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#parts.get(save) ?? 0) - 1;
+        if (left > 0) this.#parts.set(save, left);
+        else this.#parts.delete(save);
+        this.#bytes -= bytes;
+        this.#wake();
+      },
+    };
+  }
+
+  /** Resolves when there is little enough on its way. @throws `Interrupted`. */
+  async turn(signal?: AbortSignal): Promise<void> {
+    let isNew = true;
+    while (this.#bytes >= this.#bytesMax() || (isNew && this.#waiting.size > 0)) {
+      isNew = false;
+      await this.#wait(signal);
+    }
+  }
+
+  /** What the store took within the window, at least what is always allowed. */
+  #bytesMax(): number {
+    const now = this.#options.clock.monotonic();
+    const total = this.#options.acknowledged();
+    const last = this.#samples.at(-1);
+    if (last === undefined || now - last.at >= SAMPLE_MS) this.#samples.push({ at: now, total });
+    while ((this.#samples[0]?.at ?? now) < now - WINDOW_MS) this.#samples.shift();
+    return Math.max(this.#bytesMin, total - (this.#samples[0]?.total ?? total));
+  }
+
+  /** Not all at once: each of them writes a whole part. When nothing is on its way any more nobody would wake the rest. */
+  #wake(): void {
+    const isLow = this.#bytes < this.#bytesMax();
+    const count = this.#bytes === 0 ? this.#waiting.size : isLow ? NEXT_COUNT : 0;
+    for (const go of [...this.#waiting].slice(0, count)) go();
+  }
+
+  #wait(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiting.delete(go);
+        signal?.removeEventListener("abort", leave);
+      };
+      const go = (): void => {
+        end();
+        resolve();
+      };
+      const leave = (): void => {
+        end();
+        reject(new KodomountError("Interrupted", "The wait for the network was interrupted"));
+      };
+      if (signal?.aborted) return leave();
+      this.#waiting.add(go);
+      signal?.addEventListener("abort", leave, { once: true });
+    });
+  }
+}
