@@ -74,8 +74,12 @@ export function layOut(
         (each) => each.partNumber === part.partNumber && each.rev === known.rev,
       );
       take(part, length, file, known.sha256);
-    } else if (known?.kind === "base")
-      missing.push({ offset: part.offset, size: length, why: BASE });
+    } else if (known !== undefined)
+      missing.push({
+        offset: part.offset,
+        size: length,
+        why: known.kind === "base" ? BASE : EVICTED,
+      });
   }
   return { size, pieces, missing };
 
@@ -100,6 +104,7 @@ export function layOut(
 }
 
 const BASE = "unchanged from the object that was in the bucket";
+const EVICTED = "in an upload that was not complete: the file is larger than the spill";
 const NO_FILE = "not in the spill: never written, or unchanged, or sent and freed";
 const SHORT = "not in the part's file: never written, or cut off";
 

@@ -116,6 +116,23 @@ describe("layOut() with a catalog", () => {
     expect(layout.pieces.map(({ sha256 }) => sha256)).toEqual([HASH, HASH]);
   });
 
+  it("tells what only the store had, of a file larger than the spill", () => {
+    const content = { kind: "evicted", rev: toRev(1), size: 10, sha256: HASH } as const;
+    const layout = layOut(PLAN, {
+      files: [file(1, 1, 10), file(3, 1, 10), file(4, 1, 5)],
+      record: closed,
+      parts: [
+        part(1, 1, 10),
+        { save: SAVE, partNumber: toPartNumber(2), content },
+        part(3, 1, 10),
+        part(4, 1, 5),
+      ],
+    });
+    expect(layout.missing).toEqual([
+      { offset: 10, size: 10, why: expect.stringMatching(/^in an upload/) },
+    ]);
+  });
+
   it("tells what was unchanged from the object, what is gone, and what is cut off", () => {
     const base = { save: SAVE, partNumber: toPartNumber(3), content: { kind: "base" } as const };
     const layout = layOut(PLAN, {
