@@ -37,7 +37,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Started
     freeze: new Freeze(),
     backlog: new Backlog({
       clock: options.clock,
-      acknowledged: () => options.sender.progress().bytesAcknowledged,
+      progress: () => options.sender.progress(),
       spillLimit,
     }),
     pace: new Pace(options.clock, lagMs),

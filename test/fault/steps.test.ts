@@ -181,7 +181,7 @@ async function assertPromisesKept(scene: Scene, manifest: string): Promise<void>
 
 describe.skipIf(why !== undefined)("SIGKILL of the mount at a named step", () => {
   for (const { at, options } of KILLS)
-    test(`S3.2 S3.5 S3.9 ${[at, ...options].join(" ")}: promises are kept, nothing is torn, nothing is left over`, async () => {
+    test(`S3.2 S3.5 S3.12 ${[at, ...options].join(" ")}: promises are kept, nothing is torn, nothing is left over`, async () => {
       await withScene(options, async (scene) => {
         const { base, mount, emulator } = scene;
         await mkdir(join(base, "src"));

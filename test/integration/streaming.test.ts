@@ -178,7 +178,7 @@ describe("S2.13 a file larger than the spill", () => {
   });
 });
 
-describe("S3.9 a file larger than the spill, after a crash", () => {
+describe("S3.12 a file larger than the spill, after a crash", () => {
   test("is interrupted, and saved again sends only what the store does not have", async () => {
     const { running, content } = await streaming();
     await expect
@@ -222,7 +222,7 @@ describe("S3.9 a file larger than the spill, after a crash", () => {
   });
 });
 
-describe("S2.13 S3.9 its upload vanishes", () => {
+describe("S2.13 S3.12 its upload vanishes", () => {
   async function abortAll(): Promise<void> {
     for (const { key, uploadId } of await world.emulator.uploads())
       await world.bucket().abort({ key: toKey(key), uploadId: uploadId as never });

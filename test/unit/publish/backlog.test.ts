@@ -12,12 +12,23 @@ const OTHER = toSaveId("00000000000000a2");
 class Fixture {
   readonly clock = new ManualClock();
   acknowledged = 0;
+  inFlight = 0;
   readonly answers: string[] = [];
   readonly backlog: Backlog;
 
   constructor(spillLimit = 1024 * MIB) {
     const { clock } = this;
-    this.backlog = new Backlog({ clock, acknowledged: () => this.acknowledged, spillLimit });
+    const progress = (): { bytesAcknowledged: number; inFlight: number } => ({
+      bytesAcknowledged: this.acknowledged,
+      inFlight: this.inFlight,
+    });
+    this.backlog = new Backlog({ clock, progress, spillLimit });
+  }
+
+  /** More than may be on its way, until it is disposed of. */
+  many(): Disposable {
+    const parts = Array.from({ length: 64 }, () => this.backlog.begin(OTHER, 8 * MIB));
+    return { [Symbol.dispose]: () => parts.forEach((part) => part[Symbol.dispose]()) };
   }
 
   ask(name: string, signal?: AbortSignal): void {
@@ -46,10 +57,21 @@ describe("Backlog.turn()", () => {
 
   test("half of a small spill is enough", async () => {
     const fixture = new Fixture(32 * MIB);
-    fixture.backlog.begin(SAVE, 15 * MIB);
+    for (let n = 0; n < 15; n += 1) fixture.backlog.begin(SAVE, MIB);
     fixture.ask("a");
     expect(await fixture.answered()).toEqual(["a"]);
-    fixture.backlog.begin(SAVE, 1 * MIB);
+    fixture.backlog.begin(SAVE, MIB);
+    fixture.ask("b");
+    expect(await fixture.answered()).toEqual(["a"]);
+  });
+
+  test("as many connections as pay are kept busy, whatever that is", async () => {
+    const fixture = new Fixture();
+    fixture.inFlight = 64;
+    for (let n = 0; n < 87; n += 1) fixture.backlog.begin(SAVE, 8 * MIB);
+    fixture.ask("a");
+    expect(await fixture.answered()).toEqual(["a"]);
+    fixture.backlog.begin(SAVE, 8 * MIB);
     fixture.ask("b");
     expect(await fixture.answered()).toEqual(["a"]);
   });
@@ -89,7 +111,7 @@ describe("Backlog.turn()", () => {
 
   test("all go on when nothing is on its way any more", async () => {
     const fixture = new Fixture();
-    const part = fixture.backlog.begin(SAVE, 512 * MIB);
+    const part = fixture.many();
     for (const name of ["a", "b", "c", "d"]) fixture.ask(name);
     part[Symbol.dispose]();
     expect(await fixture.answered()).toEqual(["a", "b", "c", "d"]);
@@ -97,7 +119,7 @@ describe("Backlog.turn()", () => {
 
   test("an interrupted wait ends at once and gives up its place", async () => {
     const fixture = new Fixture();
-    const part = fixture.backlog.begin(SAVE, 512 * MIB);
+    const part = fixture.many();
     const gone = new AbortController();
     fixture.ask("a", gone.signal);
     fixture.ask("b");
