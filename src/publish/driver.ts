@@ -2,7 +2,7 @@
 // recovery is: load the records, wake the drivers.
 
 import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
-import { type Key, toPartNumber, type Want } from "../model/mod.ts";
+import { type Key, type PartNumber, toPartNumber, type Want } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { orderOf } from "./evidence.ts";
@@ -187,7 +187,7 @@ export class Driver {
     if (save.record.state.kind !== "open") return;
     const slot = takeUploadSlot(this.#engine, save);
     if (slot === undefined) return;
-    for (const partNumber of save.content.takeFrozen()) {
+    for (const partNumber of partsToSend(save)) {
       const { size } = save.content.extent(partNumber);
       const onItsWay = this.#engine.backlog.begin(save.record.id, size);
       this.#engine.background.run(`part ${partNumber} of ${slot.key}`, async () => {
@@ -211,6 +211,16 @@ export class Driver {
       await refuseSave(this.#engine, save, error);
     }
   }
+}
+
+function partsToSend(save: Save): PartNumber[] {
+  const { content } = save;
+  const fresh = content.takeFrozen();
+  if (!save.isMoved) return fresh;
+  save.isMoved = false;
+  const isComplete = (n: PartNumber): boolean =>
+    ["frozen", "sealed"].includes(content.part(n).kind);
+  return content.partNumbers().filter((n) => n > 1 && isComplete(n));
 }
 
 function ignoreInterrupted(error: unknown): void {

@@ -184,6 +184,7 @@ export class Namespace {
       const save = source[which];
       if (save === undefined) continue;
       source[which] = undefined;
+      save.isMoved = true;
       const foretold = leaveUploadSlot(this.#engine, save);
       const moved = this.#moved(save, source.key, destination.key);
       const next = moved.held?.final ?? moved.key;

@@ -21,6 +21,8 @@ export class Save {
   isReady = true;
   /** It began with what was there before: most likely it is not the last time. */
   isModification = false;
+  /** Its parts go to another key than before: all of them, also those that were sent. */
+  isMoved = false;
   /** The newer closed save of its key that took its place before it was published. */
   supersededBy: Save | undefined;
   /** The catalog has been told to forget it: nothing of it is recorded any more. */

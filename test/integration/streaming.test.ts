@@ -122,6 +122,18 @@ describe("S2.13 a file larger than the spill", () => {
     await expectInBucket("new", content);
   });
 
+  test("a file that was renamed while it was written can become streaming all the same", async () => {
+    const { files } = await begin({ spillLimit: 4 * MIB });
+    const content = randomContent(12 * MIB);
+    const handle = await files.create("before");
+    await writeOn(files, handle, content.subarray(0, 3 * MIB));
+    await files.rename("before", "after");
+    await writeOn(files, handle, content, 3 * MIB);
+    await files.close(handle);
+    await expectInBucket("after", content);
+    expect(await files.list("")).toEqual(["after"]);
+  });
+
   test("it is removed like any other", async () => {
     const { running, files, handle } = await streaming();
     await files.unlink("big");
