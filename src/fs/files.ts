@@ -227,7 +227,10 @@ export class Files {
         if (bytes !== undefined) return bytes;
       } catch (error) {
         if (codeOf(error) === "Evicted")
-          this.#core.options.log.warn({ key: node.name, offset, err: error }, describe(error));
+          this.#core.options.log.warn(
+            { key: node.name, offset: range.offset, err: error },
+            describe(error),
+          );
         if (codeOf(error) !== "Stale") throw error;
         const slot = this.#copying(node);
         if (slot !== undefined) await slot.changed.wait(signal);

@@ -165,7 +165,7 @@ describe.skipIf(why !== undefined)("back-pressure on a mount", () => {
   );
 
   test(
-    "S2.13 cp of a file of ten times the bound: complete when it returns, bounded memory",
+    "S2.16 cp of a file of ten times the bound: complete when it returns, bounded memory",
     async () => {
       const [limit, part, size] = isLarge ? ["1G", "8M", 10_240] : ["16M", "1M", 160];
       await begin("--spill-limit", limit, "--part-size", part);

@@ -49,7 +49,7 @@ async function streaming(options: Parameters<typeof begin>[0] = {}): Promise<{
 const read = (running: Running, handle: never, offset: number, length: number) =>
   running.filesystem.read(request(), handle, offset, length);
 
-describe("S2.13 a file larger than the spill", () => {
+describe("S2.16 a file larger than the spill", () => {
   for (const closeMode of ["commit", "local"] as const)
     test(`is published by its close, which waits for the bucket: --close=${closeMode}`, async () => {
       const { running, files } = await begin({ spillLimit: 8 * MIB, closeMode });
@@ -234,7 +234,7 @@ describe("S3.12 a file larger than the spill, after a crash", () => {
   });
 });
 
-describe("S2.13 S3.12 its upload vanishes", () => {
+describe("S2.16 S3.12 its upload vanishes", () => {
   async function abortAll(): Promise<void> {
     for (const { key, uploadId } of await world.emulator.uploads())
       await world.bucket().abort({ key: toKey(key), uploadId: uploadId as never });
