@@ -97,7 +97,15 @@ export class Files {
   ): Promise<void> {
     const { save } = node;
     if (save === undefined || save.record.state.kind !== "open") return;
-    await orRefuse(this.#core, save, () => save.content.admit(offset, length, signal));
+    await orRefuse(this.#core, save, async () => {
+      try {
+        await save.content.admit(offset, length, signal);
+      } catch (error) {
+        // Refused by the store while it waited: that is why there was no room.
+        save.assertAccepted();
+        throw error;
+      }
+    });
   }
 
   /** Makes the file `size` bytes long. By truncate(2) nobody has it open: then that is its close, too. */
