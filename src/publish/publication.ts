@@ -95,10 +95,8 @@ export class Publication {
     const isOfSpill = content.partNumbers().some((n) => "rev" in content.part(n));
     if (head === undefined || !isOfSpill || content.isInMemory) return false;
     if ((await this.#engine.spill.listParts(save.record.id)).length > 0) return false;
-    this.#engine.log.warn(
-      { key: slot.key, save: save.record.id },
-      "A save that had been committed came back after a crash: dropped",
-    );
+    const { log } = this.#engine;
+    log.warn({ save: save.record.id }, `${slot.key} was committed before a crash: dropped`);
     await this.#remove(slot, save, []);
     return true;
   }
