@@ -233,9 +233,13 @@ export class Publisher {
   /** Makes changes of the namespace durable, then lets the drivers act on them. */
   async journal(changes: Change[], keys: readonly Key[], reply?: ReplyRecord): Promise<void> {
     if (reply !== undefined) changes.push({ put: "reply", record: reply });
-    await this.#engine.catalog.apply(changes, { sync: true });
-    step("namespace.journalled");
-    this.#driver.wakeKeys(keys);
+    try {
+      await this.#engine.catalog.apply(changes, { sync: true });
+      step("namespace.journalled");
+    } finally {
+      // Also when there is no room for it: what it has changed here must not be left to nobody.
+      this.#driver.wakeKeys(keys);
+    }
   }
 
   /** The operator's orders for what is kept: see `act`. */

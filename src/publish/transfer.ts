@@ -105,13 +105,16 @@ export class Transfer {
     const { key, uploadId } = upload.record;
     const changes: Change[] = [{ del: "upload", key, uploadId }];
     if (options.abort) changes.push({ put: "abort", key, uploadId });
-    await this.#record(...changes);
-    if (options.abort)
-      this.#engine.aborts.add(
-        key,
-        uploadId,
-        [...upload.attempts.values()].map(({ done }) => done),
-      );
+    try {
+      await this.#record(...changes);
+    } finally {
+      if (options.abort)
+        this.#engine.aborts.add(
+          key,
+          uploadId,
+          [...upload.attempts.values()].map(({ done }) => done),
+        );
+    }
   }
 
   /** What the store says that the upload holds; undefined when it does not know the upload any more. */

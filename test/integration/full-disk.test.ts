@@ -60,6 +60,17 @@ describe("no room for the catalog", () => {
     await expectInBucket("f", Buffer.from("older"));
   });
 
+  test("S5.1 regression: a rename that fails for it leaves nothing to nobody: the content is published", async () => {
+    const { files, running } = await start({ closeMode: "local" });
+    const handle = await files.create(".f.aB3dE9", 0o600, { exclusive: true, truncate: false });
+    await files.write(handle, 0, Buffer.from("content"));
+    await files.close(handle);
+    database.fillUp(0, 1);
+    await expect(files.rename(".f.aB3dE9", "f")).rejects.toMatchObject({ code: "NoSpace" });
+    await drained(running);
+    await expectInBucket("f", Buffer.from("content"));
+  });
+
   test("S2.1 regression: publishing goes on when there is room again, and no upload is left", async () => {
     const { files } = await start();
     const content = randomContent(3 * MIB);

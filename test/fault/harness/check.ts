@@ -32,9 +32,17 @@ export function checkPromises(
 }
 
 /** What an fsync has promised of files that were never closed must be readable by the operator. */
-export async function checkSynced(model: Model, publisher: Publisher): Promise<string[]> {
+export async function checkSynced(
+  model: Model,
+  publisher: Publisher,
+  visible: ReadonlyMap<string, string>,
+): Promise<string[]> {
   const failures: string[] = [];
   for (const [path, bytes] of model.synced) {
+    // The close that was under way has come about.
+    const [before, ...closed] = model.outcomes.get(path) ?? [];
+    const now = visible.get(path);
+    if (now !== before?.sha256 && closed.some((outcome) => outcome?.sha256 === now)) continue;
     const pending = publisher
       .pending()
       .find((each) => each.path === path && each.state === "interrupted");

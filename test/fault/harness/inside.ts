@@ -125,7 +125,9 @@ class Run implements AsyncDisposable {
     if (this.#machine.life.isOver) return this.#startAgain();
     const isDamaged = fault.kind === "damage" && fault.of === "spill";
     if (!isDamaged && program !== "safetensors" && program !== "rsync")
-      this.#failures.push(...(await checkSynced(this.#model, publisher)));
+      this.#failures.push(
+        ...(await checkSynced(this.#model, publisher, await this.#watcher.look())),
+      );
   }
 
   /** The fault has ended: what is parked is tried again, and every promise must be kept. */

@@ -75,7 +75,16 @@ class RealStage implements Stage, AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    await this.mount.start();
+    // Programs that a killed mount has left alone may hold it a little longer.
+    await until("the mount point is free", () =>
+      this.mount.start().then(
+        () => true,
+        (error: unknown) => {
+          if (String(error).includes("busy")) return false;
+          throw error;
+        },
+      ),
+    );
     this.pid = (await this.mount.status()).pid;
     this.isDown = false;
   }
