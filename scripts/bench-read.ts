@@ -1,11 +1,12 @@
 // `npm run bench:read`: reading, in one run on a real S3 server (Ceph RGW on loopback): a large object in sequence and at
 // random, and long listings, beside the same by a client without a mount. KODOMOUNT_BENCH_MIB sets the size (1024),
-// KODOMOUNT_BENCH_ROW=sequential,random,list picks rows.
+// KODOMOUNT_BENCH_ROW=sequential,random,list picks rows, KODOMOUNT_BENCH_LIST the sizes of directories.
 
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Semaphore, silentLog, systemClock } from "../src/base/mod.ts";
-import { PROVIDERS, toKey } from "../src/model/mod.ts";
+import { PROVIDERS, toKey, toSha256 } from "../src/model/mod.ts";
 import { createS3Store, type ObjectStore, type StoreOptions } from "../src/store/mod.ts";
 import { sh, TestMount } from "../test/support/mount.ts";
 import { startRgw } from "../test/support/rgw.ts";
@@ -13,8 +14,10 @@ import { tempDir } from "../test/support/temp.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env["KODOMOUNT_BENCH_MIB"] ?? 1024) * MIB;
-const ROWS = new Set((process.env["KODOMOUNT_BENCH_ROW"] ?? "sequential,random").split(","));
+const ROWS = new Set((process.env["KODOMOUNT_BENCH_ROW"] ?? "sequential,random,list").split(","));
 const RUNS = 3;
+/** Objects in a directory. */
+const LISTS = (process.env["KODOMOUNT_BENCH_LIST"] ?? "10000,100000").split(",").map(Number);
 const LANES = 8;
 const RANGE = 8 * MIB;
 const KEY = toKey("large.bin");
@@ -113,6 +116,49 @@ async function random(mount: TestMount, size: number, count: number): Promise<vo
   );
 }
 
+/** `count` small objects in one directory. */
+async function fill(store: ObjectStore, directory: string, count: number): Promise<void> {
+  const bytes = Buffer.from("x");
+  const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
+  const lanes = new Semaphore(16);
+  const put = async (index: number): Promise<void> => {
+    using _ = await lanes.acquire();
+    const key = toKey(`${directory}/file-${String(index).padStart(7, "0")}`);
+    await store.put({ key, body: { kind: "bytes", bytes }, sha256, metadata: {} });
+  };
+  await Promise.all(Array.from({ length: count }, (_, index) => put(index)));
+}
+
+/** All pages of a directory: what `ls` cannot be faster than. */
+async function bareListing(store: ObjectStore, directory: string): Promise<number> {
+  const start = performance.now();
+  let token: string | undefined;
+  do ({ token } = await store.list({ prefix: toKey(`${directory}/`), delimiter: true, token }));
+  while (token !== undefined);
+  return (performance.now() - start) / 1000;
+}
+
+async function list(store: ObjectStore, mount: TestMount, count: number): Promise<void> {
+  const directory = `list-${count}`;
+  await fill(store, directory, count);
+  const rows = { bare: [] as number[], long: [] as number[], first: [] as number[] };
+  let rssMib = 0;
+  for (let run = 0; run < RUNS; run += 1) {
+    rows.bare.push(await bareListing(store, directory));
+    const long = await cold(mount, `ls -l ${mount.dir}/${directory} | tail -1`);
+    rows.long.push(long.seconds);
+    rssMib = Math.max(rssMib, long.rssMib);
+    rows.first.push((await cold(mount, `ls -f ${mount.dir}/${directory} | head -3`)).seconds);
+  }
+  const [bare, long] = [median(rows.bare), median(rows.long)];
+  console.log(`A directory of ${count} objects, cold, medians of ${RUNS} interleaved runs`);
+  console.log(`  pages of the bare listing          ${bare.toFixed(2)} s`);
+  console.log(`  ls -l                              ${long.toFixed(2)} s`);
+  console.log(`  ls -l / bare listing               ${(long / bare).toFixed(2)} (goal 1.20)`);
+  console.log(`  ls -f, all of it                   ${median(rows.first).toFixed(2)} s`);
+  console.log(`  peak RSS                           ${rssMib.toFixed(0)} MiB (goal 300)`);
+}
+
 async function main(): Promise<void> {
   await using temp = await tempDir();
   await using rgw = await startRgw();
@@ -146,6 +192,7 @@ async function main(): Promise<void> {
     await random(mount, 4096, 400);
     await random(mount, MIB, 200);
   }
+  if (ROWS.has("list")) for (const count of LISTS) await list(store, mount, count);
   store.close();
 }
 
