@@ -72,6 +72,12 @@ async function main(): Promise<void> {
   const file = join(temp.path, "source");
   await sh(`head -c ${bytes} /dev/urandom > ${file}`);
   const profiles = profilesFor(bytes);
+  // What is under way ends by the same signal, in order; then nothing more is begun.
+  let isStopped = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => {
+      isStopped = true;
+    });
   console.log(
     `${values.mib} MiB, ${values.cc}, ${storeName()}, kodomount ${values.mount.join(" ")}\n`,
   );
@@ -79,6 +85,7 @@ async function main(): Promise<void> {
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const name of values.profile.split(","))
     for (const tool of values.tools.split(",")) {
+      if (isStopped) return;
       const profile = profiles[name];
       if (profile === undefined) throw new Error(`There is no profile ${name}`);
       const why = TOOLS[tool] === undefined ? "there is no such tool" : TOOLS[tool].why();

@@ -52,14 +52,20 @@ async function watch(prepared: Prepared, limitSeconds: number): Promise<ClientRe
       resolve();
     }),
   );
-  let [cpuSeconds, peakRssMib] = [0, 0];
+  let [cpuSeconds, peakRssMib, limit] = [0, 0, limitSeconds];
+  // In order, since a mount would stay behind.
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.once(signal, () => {
+      limit = 0;
+    });
   while (!ended.signal.aborted) {
     const figures = await figuresOf(prepared.pid ?? child.pid ?? 0);
     cpuSeconds = Math.max(cpuSeconds, figures.cpuSeconds - cpuBefore);
     peakRssMib = Math.max(peakRssMib, figures.peakRssMib);
-    if ((performance.now() - start) / 1000 > limitSeconds) {
+    const seconds = (performance.now() - start) / 1000;
+    if (seconds > limit) {
       child.kill("SIGKILL");
-      return { outcome: "unfinished", seconds: limitSeconds, cpuSeconds, peakRssMib };
+      return { outcome: "unfinished", seconds, cpuSeconds, peakRssMib };
     }
     await systemClock.sleep(LOOK_MS, ended.signal).catch(() => {}); // ended: it is looked at above
   }

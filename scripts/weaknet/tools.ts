@@ -1,9 +1,10 @@
 // What uploads a file over the weak link: kodomount, and what people use today, each with its defaults.
 
-import { spawnSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { TestMount } from "../../test/support/mount.ts";
+import { TestMount, until } from "../../test/support/mount.ts";
 import { BUCKET, type Place } from "./store.ts";
 
 export interface Job {
@@ -108,15 +109,18 @@ async function s3fs({ place, file, dir }: Job): Promise<Prepared> {
   await mkdir(mountPoint);
   await writeFile(keys, `${place.accessKeyId}:${place.secretAccessKey}`, { mode: 0o600 });
   const options = `url=${place.endpoint},use_path_request_style,passwd_file=${keys},endpoint=${place.region}`;
-  const mounted = spawnSync("s3fs", [BUCKET, mountPoint, "-o", options], { encoding: "utf8" });
-  if (mounted.status !== 0) throw new Error(`s3fs: ${mounted.stderr}`);
-  const pid = Number(spawnSync("pgrep", ["-f", mountPoint], { encoding: "utf8" }).stdout.trim());
+  const daemon = spawn("s3fs", [BUCKET, mountPoint, "-f", "-o", options], { stdio: "ignore" });
+  const exited = once(daemon, "exit");
+  const isMounted = async (): Promise<boolean> =>
+    (await readFile("/proc/self/mounts", "utf8")).includes(` ${mountPoint} `);
+  await until("s3fs is mounted", isMounted);
   return {
     command: ["cp", file, join(mountPoint, KEY)],
-    ...(pid > 0 ? { pid } : {}),
+    pid: daemon.pid ?? 0,
     async [Symbol.asyncDispose]() {
       spawnSync("umount", ["-l", mountPoint]);
-      if (pid > 0) process.kill(pid, "SIGKILL");
+      daemon.kill("SIGKILL");
+      await exited;
     },
   };
 }
