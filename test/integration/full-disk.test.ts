@@ -126,3 +126,18 @@ test("S2.1 regression: a completing request that came with the wrong time is sen
   await expectInBucket("f", content);
   expect(count("CompleteMultipartUpload")).toBe(1);
 });
+
+test("S2.1 regression: an upload whose creation is under way when the mount stops is not left at the store", async () => {
+  const { files, running } = await start();
+  const handle = await files.create("f");
+  const created = world.emulator.order({
+    kind: "CreateMultipartUpload",
+    fault: { kind: "slow", delayMs: 300 },
+  });
+  await files.write(handle, 0, randomContent(3 * MIB));
+  await expect.poll(() => created.fired).toBe(1);
+  await files.unlink("f");
+  await running.stop();
+  await again();
+  await expect.poll(() => world.emulator.uploads()).toEqual([]);
+});

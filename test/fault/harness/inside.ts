@@ -154,7 +154,7 @@ class Run implements AsyncDisposable {
         await this.#play([{ do: "unlink", path: operation.path }], true);
     // What others have done may be seen late by a program that looks once.
     if (!this.#model.isAlone) {
-      await this.#play(operations, true);
+      await this.#play(isRepeatable ? operations : this.#operations("once"), true);
       await this.#machine.clock.sleep(LISTING_TTL_MS);
     }
     await this.#play(operations, false);
