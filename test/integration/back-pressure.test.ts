@@ -94,7 +94,7 @@ describe("S2.14 many writers over a small spill", () => {
     await expect.poll(async () => (await inBucket("second"))?.equals(second)).toBe(true);
   });
 
-  test("files that cannot be streamed: the newest is ENOSPC and fails, the others are saved", async () => {
+  test("files that cannot be streamed: the newest is ENOSPC and fails, and nobody waits for ever", async () => {
     const { running, files } = await begin({ spillLimit: 4 * MIB });
     const contents = [randomContent(4 * MIB), randomContent(4 * MIB)];
     const handles: HandleId[] = [];

@@ -1,6 +1,6 @@
 // Files by paths on a `Filesystem`, as a program would use them: for tests without a kernel.
 
-import type { Filesystem, OpenFlags, Stat } from "../../src/fs/mod.ts";
+import type { DirectoryEntry, Filesystem, OpenFlags, Stat } from "../../src/fs/mod.ts";
 import { type HandleId, type Ino, ROOT_INO } from "../../src/model/mod.ts";
 import { LIVE_CLOSE, request } from "./world.ts";
 
@@ -90,7 +90,12 @@ export class Driver {
 
   async list(path: string): Promise<string[]> {
     const handle = await this.#fs.opendir(request(), await this.ino(path));
-    const entries = await this.#fs.readdir(request(), handle, 0);
+    const entries: DirectoryEntry[] = [];
+    for (;;) {
+      const more = await this.#fs.readdir(request(), handle, entries.length);
+      entries.push(...more);
+      if (more.length === 0) break;
+    }
     await this.#fs.releasedir(handle);
     return entries
       .map(({ name }) => name)
