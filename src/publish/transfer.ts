@@ -60,6 +60,8 @@ export class Transfer {
       assertWanted(slot, save, signal);
       const target = await this.#target(save, partNumber, signal);
       if (target === undefined) return;
+      // Hashing took its time: for what was dropped meanwhile no upload is begun.
+      assertWanted(slot, save, signal);
       const upload = await this.#uploadOf(slot, save);
       await this.#forgetUnlessNeeded(slot, upload);
       assertWanted(slot, save, signal);

@@ -12,6 +12,8 @@ export interface RetryOptions {
   readonly deadlineMs?: number | undefined;
   /** In [0, 1): spreads the retries of many parts. */
   readonly random?: (() => number) | undefined;
+  /** Which errors are not for good; those that are `retryable`, and a clock that is wrong, when absent. */
+  readonly mayPass?: ((error: unknown) => boolean) | undefined;
   /** Told of each failed attempt that will be repeated. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -67,20 +69,12 @@ export function withRetry(
       retry(request.key, () => store.copyPart(request, signal), signal),
     listParts: (request, signal) =>
       retry(request.key, () => store.listParts(request, signal), signal),
-    complete: (request, signal) => unlessSkewed(() => store.complete(request, signal)),
+    // A request that was refused for its time has had no effect: only that is repeated.
+    complete: (request, signal) =>
+      retrying(() => store.complete(request, signal), { ...options, mayPass: isSkewed }, signal),
     abort: (request, signal) => retry(request.key, () => store.abort(request, signal), signal),
     close: () => store.close(),
   };
-}
-
-/** Once more with the store's time, which the SDK has learned from the refusal: such a request has had no effect. */
-async function unlessSkewed<T>(task: () => Promise<T>): Promise<T> {
-  try {
-    return await task();
-  } catch (error) {
-    if (!isSkewed(error)) throw error;
-  }
-  return task();
 }
 
 /** Reads a range, each time called from where the call before has broken off. */
@@ -114,6 +108,7 @@ export async function retrying<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const { clock, log, deadlineMs = Number.POSITIVE_INFINITY, random = jitter } = options;
+  const { mayPass = passes } = options;
   const start = clock.monotonic();
   let logAt = LOG_AFTER_MS;
   let quick = 0;
@@ -122,7 +117,7 @@ export async function retrying<T>(
     try {
       return await task();
     } catch (error) {
-      if (signal?.aborted || !mayPass(error, attempt)) throw error;
+      if (signal?.aborted || !mayPass(error)) throw error;
       options.onFailure?.(error);
       const now = clock.monotonic();
       const elapsed = now - start;
@@ -142,10 +137,9 @@ export async function retrying<T>(
   }
 }
 
-function mayPass(error: unknown, attempt: number): boolean {
-  if (!(error instanceof KodomountError)) return false;
-  // The SDK has learned the server's time from the refusal: the next request is signed with that, once our clock was set.
-  return error.retryable || (isSkewed(error) && attempt === 0);
+/** A wrong clock too: the SDK learns the store's time from each refusal, and clocks are set right sooner or later. */
+function passes(error: unknown): boolean {
+  return error instanceof KodomountError && (error.retryable || isSkewed(error));
 }
 
 function isSkewed(error: unknown): boolean {

@@ -23,3 +23,15 @@ test(`S3.2 S3.3 S3.4 S4.1 S4.2: ${SEEDS} seeded scenarios of a program, a fault 
   await Promise.all(Array.from({ length: JOBS }, work));
   expect(failed).toEqual([]);
 }, 600_000);
+
+/** Seeds that have found something, and what. */
+const FOUND: readonly (readonly [seed: number, what: string])[] = [
+  [30_106, "a request that is refused for its time after it has failed otherwise is sent again"],
+  [30_109, "uploads of what was renamed while the catalog had no room are aborted"],
+  [30_329, "a file that is removed while a part of it is sealed begins no upload"],
+  [30_683, "the same after the mount was killed"],
+];
+
+test.each(FOUND)("regression: seed %i: %s", async (seed) => {
+  expect((await runSeed(seed, { real: 0 })).failures).toEqual([]);
+});
