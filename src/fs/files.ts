@@ -38,9 +38,19 @@ export class Files {
   async open(request: Request, ino: Ino, flags: OpenFlags): Promise<Opened> {
     const node = this.#file(ino);
     if (flags.write) this.#core.assertWritable(node);
-    const current = await this.#view.current(node, request.signal);
+    const current = await this.#lookedUp(node, request.signal);
     if (flags.truncate && flags.write) await this.#empty(node, request.signal);
     return this.register(request, node, flags, current);
+  }
+
+  /** What the kernel has looked up before it opens it. When that is gone it must look again: O_CREAT may make it. */
+  async #lookedUp(node: Node, signal: AbortSignal): Promise<Current> {
+    try {
+      return await this.#view.current(node, signal);
+    } catch (error) {
+      if (codeOf(error) !== "NotFound") throw error;
+      throw new KodomountError("Stale", `${node.name} is not there any more`, { cause: error });
+    }
   }
 
   /** A handle for a node; nothing is fetched and, unless it truncates, nothing begins to be saved. */

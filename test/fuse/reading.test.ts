@@ -4,9 +4,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog, systemClock } from "../../src/base/mod.ts";
-import { PROVIDERS, toKey, toSha256 } from "../../src/model/mod.ts";
-import { createS3Store, type ObjectStore } from "../../src/store/mod.ts";
+import { toKey, toSha256 } from "../../src/model/mod.ts";
+import type { ObjectStore } from "../../src/store/mod.ts";
+import { bucketStore } from "../support/bucket-store.ts";
 import { run, sh } from "../support/mount.ts";
 import { emulator, mount, mountBeforeEach, python, why } from "../support/mounted.ts";
 
@@ -18,18 +18,7 @@ let store: ObjectStore;
 
 beforeEach(() => {
   if (why !== undefined) return;
-  store = createS3Store(
-    {
-      endpoint: emulator.endpoint,
-      region: "test",
-      bucket: "bucket",
-      prefix: "",
-      provider: PROVIDERS.kodo,
-      credentials: { kind: "static", accessKeyId: "test", secretAccessKey: "testsecret" },
-      connections: 16,
-    },
-    { clock: systemClock, log: silentLog },
-  );
+  store = bucketStore(emulator);
 });
 afterEach(() => store?.close());
 
