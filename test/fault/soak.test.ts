@@ -30,6 +30,7 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [30_109, "uploads of what was renamed while the catalog had no room are aborted"],
   [30_329, "a file that is removed while a part of it is sealed begins no upload"],
   [30_683, "the same after the mount was killed"],
+  [50_100, "what was fsynced is kept when the close that came after it is refused"],
 ];
 
 test.each(FOUND)("regression: seed %i: %s", async (seed) => {

@@ -32,6 +32,9 @@ export function checkPromises(
   return failures;
 }
 
+/** Both keep all content, and show it to the operator; a close that was refused for good is parked. */
+const KEPT_STATES: ReadonlySet<string> = new Set(["interrupted", "parked"]);
+
 /** What an fsync has promised of files that were never closed must be readable by the operator. */
 export async function checkSynced(
   model: Model,
@@ -46,7 +49,7 @@ export async function checkSynced(
     if (now !== before?.sha256 && closed.some((outcome) => outcome?.sha256 === now)) continue;
     const pending = publisher
       .pending()
-      .find((each) => each.path === path && each.state === "interrupted");
+      .find(({ path: key, state }) => key === path && KEPT_STATES.has(state));
     const save = find(publisher, pending?.save);
     const found = await save?.content.read(0, bytes.length);
     if (found === undefined || sha256(found) !== sha256(bytes))

@@ -158,5 +158,7 @@ function environment(work: string, url: string): NodeJS.ProcessEnv {
     PYTHON: process.env["KODOMOUNT_PYTHON"] ?? join(cache, "kodomount/programs-venv/bin/python"),
     LC_ALL: "C.UTF-8",
     TZ: "UTC",
+    // Else it leaves a directory beside those of the tests.
+    TORCHINDUCTOR_CACHE_DIR: join(work, "torchinductor"),
   };
 }
