@@ -3,7 +3,6 @@
 // KODOMOUNT_BENCH_ROW=sequential,random,list picks rows, KODOMOUNT_BENCH_LIST the sizes of directories.
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Semaphore, silentLog, systemClock } from "../src/base/mod.ts";
 import { PROVIDERS, toKey, toSha256 } from "../src/model/mod.ts";
@@ -11,6 +10,7 @@ import { createS3Store, type ObjectStore, type StoreOptions } from "../src/store
 import { sh, TestMount } from "../test/support/mount.ts";
 import { startRgw } from "../test/support/rgw.ts";
 import { tempDir } from "../test/support/temp.ts";
+import { cpuOf, median, peakRssMib } from "./figures.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env["KODOMOUNT_BENCH_MIB"] ?? 1024) * MIB;
@@ -44,22 +44,6 @@ async function rawRead(store: ObjectStore): Promise<Figures> {
   );
   const { user, system } = process.cpuUsage(cpu);
   return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
-}
-
-/** CPU seconds of a process and its threads so far. */
-async function cpuOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "latin1");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-async function peakRssMib(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmHWM:\s+(\d+)/.exec(text)?.[1]) / 1024;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /** A fresh mount, so that nothing is known yet, for one command. */

@@ -3,11 +3,12 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sh, TestMount } from "../test/support/mount.ts";
 import { tempDir } from "../test/support/temp.ts";
+import { cpuOf } from "./figures.ts";
 
 const FILES = Number(process.env["KODOMOUNT_BENCH_FILES"] ?? 10_000);
 const LATENCY_MS = Number(process.env["KODOMOUNT_BENCH_LATENCY"] ?? 40);
@@ -74,13 +75,6 @@ async function makeArchive(base: string, name: string, inEach: number): Promise<
   }
   await sh(`tar cf ${source}.tar -C ${source} . && rm -r ${source}`, {}, TAR_TIMEOUT_MS);
   return `${source}.tar`;
-}
-
-/** CPU seconds of a process and its threads so far. */
-async function cpuOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "latin1");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function seconds(task: () => Promise<unknown>): Promise<number> {

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { newAbort, systemClock } from "../../src/base/mod.ts";
+import { cpuOf, peakRssMib } from "../figures.ts";
 import type { Place } from "./store.ts";
 import { type Prepared, TOOLS } from "./tools.ts";
 
@@ -52,7 +53,7 @@ async function watch(prepared: Prepared, limitSeconds: number): Promise<ClientRe
       resolve();
     }),
   );
-  let [cpuSeconds, peakRssMib, limit] = [0, 0, limitSeconds];
+  let [cpuSeconds, peakMib, limit] = [0, 0, limitSeconds];
   // In order, since a mount would stay behind.
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.once(signal, () => {
@@ -61,28 +62,24 @@ async function watch(prepared: Prepared, limitSeconds: number): Promise<ClientRe
   while (!ended.signal.aborted) {
     const figures = await figuresOf(prepared.pid ?? child.pid ?? 0);
     cpuSeconds = Math.max(cpuSeconds, figures.cpuSeconds - cpuBefore);
-    peakRssMib = Math.max(peakRssMib, figures.peakRssMib);
+    peakMib = Math.max(peakMib, figures.peakRssMib);
     const seconds = (performance.now() - start) / 1000;
     if (seconds > limit) {
       child.kill("SIGKILL");
-      return { outcome: "unfinished", seconds, cpuSeconds, peakRssMib };
+      return { outcome: "unfinished", seconds, cpuSeconds, peakRssMib: peakMib };
     }
     await systemClock.sleep(LOOK_MS, ended.signal).catch(() => {}); // ended: it is looked at above
   }
   await exited;
-  return { outcome, seconds: (performance.now() - start) / 1000, cpuSeconds, peakRssMib };
+  return { outcome, seconds: (performance.now() - start) / 1000, cpuSeconds, peakRssMib: peakMib };
 }
 
 /** CPU seconds and the largest memory of a process so far; zeros when it is gone. */
 async function figuresOf(pid: number): Promise<{ cpuSeconds: number; peakRssMib: number }> {
-  const read = (name: string): Promise<string> =>
-    readFile(`/proc/${pid}/${name}`, "latin1").catch(() => "");
-  const [stat, status] = [await read("stat"), await read("status")];
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return {
-    cpuSeconds: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100,
-    peakRssMib: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
-  };
+  const orZero = (figure: Promise<number>): Promise<number> => figure.catch(() => 0);
+  const [cpuSeconds, peak] = [await orZero(cpuOf(pid)), await orZero(peakRssMib(pid))];
+  // A process that has ended and is not reaped has no memory.
+  return { cpuSeconds, peakRssMib: Number.isNaN(peak) ? 0 : peak };
 }
 
 console.log(JSON.stringify(await main(JSON.parse(process.argv[2] ?? "") as ClientJob)));

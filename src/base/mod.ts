@@ -1,6 +1,7 @@
 // Door of `base`: what every module may use. No module of ours is imported here.
 
 export { Background } from "./background.ts";
+export { Calls } from "./calls.ts";
 export { type Clock, jitter, nextTurn, systemClock } from "./clock.ts";
 export { CODES, type Code, codeOf, describe, errnoOf, KodomountError, toError } from "./error.ts";
 export { groupBy } from "./group-by.ts";

@@ -5,10 +5,15 @@ import { KodomountError } from "./error.ts";
 export class Notifier {
   readonly #waiting = new Set<() => void>();
 
-  /** Wakes everybody who waits now. */
-  notify(): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
+  /** How many wait now. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Wakes everybody who waits now, or the `count` that have waited longest. */
+  notify(count: number = this.#waiting.size): void {
+    const waiting = [...this.#waiting].slice(0, count);
+    for (const wake of waiting) this.#waiting.delete(wake);
     for (const wake of waiting) wake();
   }
 

@@ -1,22 +1,16 @@
 // The main thread's side of the thread that reads.
 
 import type { Worker } from "node:worker_threads";
-import { describe, KodomountError, type Log, startThread } from "../base/mod.ts";
+import { Calls, describe, KodomountError, type Log, startThread } from "../base/mod.ts";
 import type { ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
 import type { DirectReply, Reader, ReadRequest, Version } from "./reader.ts";
-
-interface Waiting {
-  readonly resolve: (value: Uint8Array | "written") => void;
-  readonly reject: (error: KodomountError) => void;
-}
 
 export class ReadThread implements Reader {
   readonly #options: ReadThreadOptions;
   readonly #log: Log;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #calls = new Calls<Uint8Array | "written">();
   /** Started with the first read, and again after it has died. */
   #worker: Worker | undefined;
-  #nextId = 1;
   #stopped = false;
 
   constructor(options: ReadThreadOptions, log: Log) {
@@ -25,33 +19,16 @@ export class ReadThread implements Reader {
   }
 
   /** @throws also `Interrupted` after `stop`, and `Io` when the thread died. */
-  read(
+  async read(
     request: ReadRequest,
     signal: AbortSignal,
     direct?: DirectReply,
   ): Promise<Uint8Array | "written"> {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      if (this.#stopped || signal.aborted)
-        return reject(new KodomountError("Interrupted", "The read was interrupted"));
-      const onAbort = (): void => this.#post({ id, abort: true });
-      const end = (): void => {
-        this.#waiting.delete(id);
-        signal.removeEventListener("abort", onAbort);
-      };
-      this.#waiting.set(id, {
-        resolve: (value) => {
-          end();
-          resolve(value);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      });
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#post({ id, request, direct });
+    if (this.#stopped || signal.aborted)
+      throw new KodomountError("Interrupted", "The read was interrupted");
+    return this.#calls.begin(signal, {
+      ask: (id) => this.#post({ id, request, direct }),
+      abort: (id) => this.#post({ id, abort: true }),
     });
   }
 
@@ -65,7 +42,7 @@ export class ReadThread implements Reader {
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();
-    this.#failAll(new KodomountError("Interrupted", "Nothing is read any more"));
+    this.#calls.failAll(new KodomountError("Interrupted", "Nothing is read any more"));
   }
 
   #post(order: ReadOrder): void {
@@ -83,9 +60,8 @@ export class ReadThread implements Reader {
 
   #report(report: ReadReport): void {
     if ("log" in report) return this.#log[report.log](report.fields, report.message);
-    const waiting = this.#waiting.get(report.id);
-    if ("value" in report) waiting?.resolve(report.value);
-    else waiting?.reject(new KodomountError(report.code, report.message));
+    if ("value" in report) this.#calls.resolve(report.id, report.value);
+    else this.#calls.reject(report.id, new KodomountError(report.code, report.message));
   }
 
   #died(worker: Worker, error: Error): void {
@@ -95,10 +71,8 @@ export class ReadThread implements Reader {
       { err: error },
       `The thread that reads has died and is started again with the next read: ${describe(error)}`,
     );
-    this.#failAll(new KodomountError("Io", "The thread that reads has died", { cause: error }));
-  }
-
-  #failAll(error: KodomountError): void {
-    for (const { reject } of [...this.#waiting.values()]) reject(error);
+    this.#calls.failAll(
+      new KodomountError("Io", "The thread that reads has died", { cause: error }),
+    );
   }
 }

@@ -1,7 +1,7 @@
 // What was written and is on its way to the store. Where a close waits for the bucket anyway, writes are paced to it: so a
 // progress bar shows the true speed, and the close takes seconds.
 
-import { type Clock, KodomountError } from "../base/mod.ts";
+import { type Clock, Notifier } from "../base/mod.ts";
 import type { SaveId } from "../model/mod.ts";
 
 /** So long, at what the store takes, may a close take for what was written before it. */
@@ -39,8 +39,7 @@ export class Backlog {
   #count = 0;
   /** INVARIANT: in the order of time; the first is not much older than the window. */
   readonly #samples: { readonly at: number; readonly total: number }[] = [];
-  /** INVARIANT: in the order of asking. */
-  readonly #waiting = new Set<() => void>();
+  readonly #changed = new Notifier();
 
   constructor(options: BacklogOptions) {
     this.#options = options;
@@ -76,9 +75,9 @@ export class Backlog {
   /** Resolves when there is little enough on its way. @throws `Interrupted`. */
   async turn(signal?: AbortSignal): Promise<void> {
     let isNew = true;
-    while (this.#bytes >= this.#bytesMax() || (isNew && this.#waiting.size > 0)) {
+    while (this.#bytes >= this.#bytesMax() || (isNew && this.#changed.waiting > 0)) {
       isNew = false;
-      await this.#wait(signal);
+      await this.#changed.wait(signal);
     }
   }
 
@@ -100,27 +99,7 @@ export class Backlog {
   /** Not all at once: each of them writes a whole part. When nothing is on its way any more nobody would wake the rest. */
   #wake(): void {
     const isLow = this.#bytes < this.#bytesMax();
-    const count = this.#bytes === 0 ? this.#waiting.size : isLow ? NEXT_COUNT : 0;
-    for (const go of [...this.#waiting].slice(0, count)) go();
-  }
-
-  #wait(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        this.#waiting.delete(go);
-        signal?.removeEventListener("abort", leave);
-      };
-      const go = (): void => {
-        end();
-        resolve();
-      };
-      const leave = (): void => {
-        end();
-        reject(new KodomountError("Interrupted", "The wait for the network was interrupted"));
-      };
-      if (signal?.aborted) return leave();
-      this.#waiting.add(go);
-      signal?.addEventListener("abort", leave, { once: true });
-    });
+    if (this.#bytes === 0) this.#changed.notify();
+    else if (isLow) this.#changed.notify(NEXT_COUNT);
   }
 }

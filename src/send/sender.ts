@@ -2,6 +2,7 @@
 
 import type { Worker } from "node:worker_threads";
 import {
+  Calls,
   type Clock,
   describe,
   KodomountError,
@@ -37,19 +38,13 @@ interface Result {
   readonly isRepeated?: boolean;
 }
 
-interface Waiting {
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: KodomountError) => void;
-}
-
 /** Bytes on their way. Reading, hashing and sending happen in one worker thread; this side keeps the order and the count. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #lanes: Lanes;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #calls = new Calls<Result>();
   /** Started with the first task, and again after it has died. */
   #worker: Worker | undefined;
-  #nextId = 1;
   #inFlight = 0;
   #bytesAcknowledged = 0;
   /** By the connections of threads that died, and of the one that runs, as it said last. */
@@ -59,8 +54,6 @@ export class Sender {
   #stopped = false;
   /** What the thread has said that it tries again. */
   readonly #troubled = new Set<Key>();
-  /** Told when nothing is under way any more. */
-  #idle: (() => void) | undefined;
 
   private constructor(options: SenderOptions) {
     this.#options = options;
@@ -128,7 +121,7 @@ export class Sender {
     await this.#abortAll();
     await this.#worker?.terminate();
     this.#worker = undefined;
-    this.#failAll(new KodomountError("Interrupted", "The sender has stopped"));
+    this.#calls.failAll(new KodomountError("Interrupted", "The sender has stopped"));
   }
 
   /**
@@ -137,12 +130,10 @@ export class Sender {
    */
   async #abortAll(): Promise<void> {
     const worker = this.#worker;
-    if (worker === undefined || this.#waiting.size === 0) return;
-    const idle = new Promise<void>((resolve) => {
-      this.#idle = resolve;
-    });
-    for (const id of this.#waiting.keys())
-      worker.postMessage({ id, task: "abort" } satisfies Order);
+    const { ids } = this.#calls;
+    if (worker === undefined || ids.length === 0) return;
+    const idle = this.#calls.idle();
+    for (const id of ids) worker.postMessage({ id, task: "abort" } satisfies Order);
     const given = newAbort();
     await Promise.race([idle, this.#options.clock.sleep(GIVE_UP_MS, given.signal)]);
     given.abort();
@@ -170,30 +161,12 @@ export class Sender {
     }
   }
 
-  #ask(task: Task, signal?: AbortSignal): Promise<Result> {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      if (this.#stopped || signal?.aborted)
-        return reject(new KodomountError("Interrupted", "It is not to be sent any more"));
-      const onAbort = (): void => this.#post({ id, task: "abort" });
-      const end = (): void => {
-        this.#waiting.delete(id);
-        if (this.#waiting.size === 0) this.#idle?.();
-        signal?.removeEventListener("abort", onAbort);
-      };
-      this.#waiting.set(id, {
-        resolve: (result) => {
-          end();
-          resolve(result);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#post({ id, task });
+  async #ask(task: Task, signal?: AbortSignal): Promise<Result> {
+    if (this.#stopped || signal?.aborted)
+      throw new KodomountError("Interrupted", "It is not to be sent any more");
+    return this.#calls.begin(signal, {
+      ask: (id) => this.#post({ id, task }),
+      abort: (id) => this.#post({ id, task: "abort" }),
     });
   }
 
@@ -220,9 +193,8 @@ export class Sender {
     }
     if ("log" in report) return this.#options.log[report.log](report.fields, report.message);
     if ("trouble" in report) return this.#note(report);
-    const waiting = this.#waiting.get(report.id);
-    if ("value" in report) waiting?.resolve(report);
-    else waiting?.reject(new KodomountError(report.code, report.message));
+    if ("value" in report) this.#calls.resolve(report.id, report);
+    else this.#calls.reject(report.id, new KodomountError(report.code, report.message));
   }
 
   #note({ key, trouble }: { key: Key; trouble: string | undefined }): void {
@@ -245,12 +217,8 @@ export class Sender {
       { err: error },
       `The thread that sends has died and is started again with the next task: ${describe(error)}`,
     );
-    this.#failAll(
+    this.#calls.failAll(
       new KodomountError("Unavailable", "The thread that sends has died", { cause: error }),
     );
-  }
-
-  #failAll(error: KodomountError): void {
-    for (const { reject } of [...this.#waiting.values()]) reject(error);
   }
 }

@@ -46,6 +46,22 @@ async function streaming(options: Parameters<typeof begin>[0] = {}): Promise<{
   return { running, files, handle, content };
 }
 
+/** A close that somebody gave up waiting for, while the store completes nothing; until the order is cancelled. */
+async function closeInOutage(
+  files: Driver,
+  handle: Awaited<ReturnType<Driver["create"]>>,
+): Promise<{ cancel(): void }> {
+  const outage = world.emulator.order({
+    kind: "CompleteMultipartUpload",
+    fault: BUSY,
+    count: 1_000_000,
+  });
+  await expect(files.close(handle, AbortSignal.timeout(500))).rejects.toMatchObject({
+    code: "Interrupted",
+  });
+  return outage;
+}
+
 const read = (running: Running, handle: never, offset: number, length: number) =>
   running.filesystem.read(request(), handle, offset, length);
 
@@ -157,13 +173,7 @@ describe("S2.16 a file larger than the spill", () => {
 
   test("an open to write while its close goes on in the background waits for that", async () => {
     const { running, files, handle, content } = await streaming();
-    const outage = world.emulator.order({
-      kind: "CompleteMultipartUpload",
-      fault: BUSY,
-      count: 1_000_000,
-    });
-    const impatient = AbortSignal.timeout(500);
-    await expect(files.close(handle, impatient)).rejects.toMatchObject({ code: "Interrupted" });
+    const outage = await closeInOutage(files, handle);
     const second = await files.open("big");
     const more = files.write(second, content.length, Buffer.from("more"));
     outage.cancel();
@@ -175,14 +185,7 @@ describe("S2.16 a file larger than the spill", () => {
 
   test("another version saved over it while its close goes on replaces it", async () => {
     const { running, files, handle } = await streaming();
-    const outage = world.emulator.order({
-      kind: "CompleteMultipartUpload",
-      fault: BUSY,
-      count: 1_000_000,
-    });
-    await expect(files.close(handle, AbortSignal.timeout(500))).rejects.toMatchObject({
-      code: "Interrupted",
-    });
+    const outage = await closeInOutage(files, handle);
     outage.cancel();
     await files.save("big", Buffer.from("new"));
     await drained(running);
@@ -218,14 +221,7 @@ describe("S3.12 a file larger than the spill, after a crash", () => {
 
   test("that was closed goes on: its close had not returned, and the store has what is not here", async () => {
     const { running, files, handle, content } = await streaming();
-    const outage = world.emulator.order({
-      kind: "CompleteMultipartUpload",
-      fault: BUSY,
-      count: 1_000_000,
-    });
-    await expect(files.close(handle, AbortSignal.timeout(500))).rejects.toMatchObject({
-      code: "Interrupted",
-    });
+    const outage = await closeInOutage(files, handle);
     await running.stop();
     outage.cancel();
     const next = await again();
@@ -265,14 +261,7 @@ describe("S2.16 S3.12 its upload vanishes", () => {
 
   test("while the mount is down: closed, it is parked; saved again it is whole", async () => {
     const { running, files, handle, content } = await streaming();
-    const outage = world.emulator.order({
-      kind: "CompleteMultipartUpload",
-      fault: BUSY,
-      count: 1_000_000,
-    });
-    await expect(files.close(handle, AbortSignal.timeout(500))).rejects.toMatchObject({
-      code: "Interrupted",
-    });
+    const outage = await closeInOutage(files, handle);
     await running.stop();
     outage.cancel();
     await abortAll();
