@@ -51,18 +51,21 @@ export class Wants {
     step("copy.done");
     const known = await catalog.findObject(want.from);
     const same = known?.etag === source.etag ? known : undefined;
-    // For attributes that were changed meanwhile the copy is not made again: they are in the catalog.
-    const now = slot.want;
-    if (now?.kind !== "copy" || now.from !== want.from || now.order !== want.order) return;
-    const { parts, plan } = { parts: same?.parts ?? [], plan: same?.plan };
-    const attributes = now.attributes ?? same?.attributes;
     const { key } = slot;
-    if (attributes === undefined)
-      return this.#done(slot, now, [{ del: "object", key }], { etag, size: source.size });
-    const record = { key, etag, size: source.size, attributes, parts, plan };
-    await this.#done(slot, now, [{ put: "object", record }], record);
-    if (slot.want === undefined)
-      await catalog.apply(wantAttributes(this.#engine, slot, record, metadata), { sync: false });
+    const { size } = source;
+    // For attributes that are changed meanwhile, or while this is written, the copy is not made again: they are in the catalog.
+    for (let now = slot.want; isSameCopy(now, want); now = slot.want) {
+      const attributes = now.attributes ?? same?.attributes;
+      if (attributes === undefined) {
+        await this.#done(slot, now, [{ del: "object", key }], { etag, size });
+        continue;
+      }
+      const { parts, plan } = { parts: same?.parts ?? [], plan: same?.plan };
+      const record = { key, etag, size, attributes, parts, plan };
+      await this.#done(slot, now, [{ put: "object", record }], record);
+      if (slot.want === undefined)
+        await catalog.apply(wantAttributes(this.#engine, slot, record, metadata), { sync: false });
+    }
   }
 
   async #delete(slot: Slot, want: AbsentWant): Promise<void> {
@@ -103,6 +106,11 @@ export class Wants {
     if (want.kind === "copy") order.leave(want.order, directoryOf(slot.key));
     slot.changed.notify();
   }
+}
+
+/** The same, but for its attributes. */
+function isSameCopy(now: Want | undefined, want: CopyWant): now is CopyWant {
+  return now?.kind === "copy" && now.from === want.from && now.order === want.order;
 }
 
 /** For the log: why a want is not true yet. */

@@ -252,6 +252,31 @@ describe("attributes", () => {
       expect((await expectAll(elsewhere, name)).mode & 0o170000).toBe(0o040000);
   });
 
+  test("S6.2 what is set while a rename's end is written is kept, and the copy is not made again", async () => {
+    const scene = await begin();
+    const { running, files } = scene;
+    await files.save("a", randomContent(MIB));
+    await drained(running);
+    const { catalog } = running;
+    const apply = catalog.apply.bind(catalog);
+    let wasSet = false;
+    catalog.apply = async (changes, options) => {
+      const written = apply(changes, options);
+      if (!wasSet && changes.some((change) => "put" in change && change.put === "object")) {
+        wasSet = true;
+        await setAll(running, await files.ino("b"));
+      }
+      await written;
+    };
+    await files.rename("a", "b");
+    await drained(running);
+    expect(wasSet).toBe(true);
+    expect(count("CopyObject", "b")).toBe(1);
+    await expectAll(scene, "b");
+    await running.stop();
+    await expectAll(await again(), "b");
+  });
+
   test("S6.2 what is set in the very moment of the commit is kept, and the save does not come back", async () => {
     const { running, files } = await begin();
     const ino = await (async () => {
