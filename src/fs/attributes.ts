@@ -135,7 +135,13 @@ export class NodeAttributes {
     const origin = { kind: "empty", base: { kind: "object", etag, size: 0 } } as const;
     const save = await publisher.begin({ key: node.key, ino: node.ino, attributes, origin });
     if (save === undefined) return false;
-    await publisher.close(save, { durable: true });
+    try {
+      await publisher.close(save, { durable: true });
+    } catch (error) {
+      // Nobody has it open who could close it once more.
+      await publisher.discard(save);
+      throw error;
+    }
     return true;
   }
 

@@ -155,11 +155,19 @@ export class Names {
     const node = this.#core.node(entry.stat.ino);
     const { save } = node;
     invariant(save !== undefined, "what was just made is being saved");
-    if (what.content !== undefined) await save.content.write(0, what.content);
     const { publisher } = this.#core.options;
     const options = { durable: true, reply: this.#core.remember(request, { ino: node.ino }) };
-    if (save.record.held === undefined) await publisher.close(save, options);
-    else await publisher.hold(save, options);
+    try {
+      if (what.content !== undefined) await save.content.write(0, what.content);
+      if (save.record.held === undefined) await publisher.close(save, options);
+      else await publisher.hold(save, options);
+    } catch (error) {
+      // Nobody has it open who could close it once more.
+      node.save = undefined;
+      this.#forget(node);
+      await publisher.discard(save);
+      throw error;
+    }
     node.save = undefined;
     return { stat: await this.#view.stat(node, request.signal) };
   }
@@ -206,9 +214,14 @@ export class Names {
     try {
       return { stat: await this.#view.stat(node, request.signal) };
     } catch (error) {
-      node.lookupCount -= 1;
-      this.#core.tree.prune(node);
+      this.#forget(node);
       throw error;
     }
+  }
+
+  /** The kernel does not hear of it after all. */
+  #forget(node: Node): void {
+    node.lookupCount -= 1;
+    this.#core.tree.prune(node);
   }
 }

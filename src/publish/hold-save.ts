@@ -9,13 +9,16 @@ import type { CloseOptions } from "./publisher.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, partChanges } from "./save-records.ts";
 
-/** Its content is complete; nothing of it is published before its rename. */
+/**
+ * Its content is complete; nothing of it is published before its rename.
+ * @throws what the disk says; then everything is as it was.
+ */
 export async function holdSave(engine: Engine, save: Save, options: CloseOptions): Promise<void> {
   await save.content.freezeAll();
   if (options.durable) await save.content.sync();
   if (save.isNameless) return; // removed meanwhile
   const slot = engine.slots.of(save.record.key);
-  const before = slot.closed;
+  const [before, opened] = [slot.closed, save.record];
   const { size } = save.content;
   const held = save.after({ kind: "hold", size, since: engine.clock.now() });
   save.record = { ...held, fsynced: options.durable };
@@ -24,7 +27,16 @@ export async function holdSave(engine: Engine, save: Save, options: CloseOptions
   if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
   slot.closed = save;
   if (slot.open === save) slot.open = undefined;
-  await engine.catalog.apply(changes, { sync: options.durable });
+  try {
+    await engine.catalog.apply(changes, { sync: options.durable });
+  } catch (error) {
+    if (slot.closed === save && save.record.state.kind === "held") {
+      save.record = opened;
+      slot.closed = before;
+      slot.open ??= save;
+    }
+    throw error;
+  }
   step("save.held");
   if (before !== undefined) dropSave(engine, before);
 }

@@ -192,9 +192,12 @@ export class Publisher {
     if (slot?.closed === save) slot.closed = undefined;
     if (slot?.next === save) slot.next = undefined;
     if (slot?.interrupted === save) slot.interrupted = undefined;
-    await this.#engine.catalog.apply(dropChanges(save), { sync: false });
-    dropSave(this.#engine, save);
-    if (slot !== undefined) this.#wakeAll(slot);
+    try {
+      await this.#engine.catalog.apply(dropChanges(save), { sync: false });
+    } finally {
+      dropSave(this.#engine, save);
+      if (slot !== undefined) this.#wakeAll(slot);
+    }
   }
 
   /** See `changeAttributes`. */

@@ -1,6 +1,7 @@
 // A disk without room, below the catalog or the spill: what failed says so, what was promised goes on when there is room.
 
 import { beforeEach, describe, expect, test } from "vitest";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../src/model/mod.ts";
 import { TestDatabase } from "../fault/harness/database.ts";
 import { FaultyIo } from "../support/faulty-io.ts";
 import {
@@ -13,7 +14,7 @@ import {
   putForeign,
   world,
 } from "../support/scene.ts";
-import { drained, randomContent, type WorldOptions } from "../support/world.ts";
+import { drained, randomContent, request, type WorldOptions } from "../support/world.ts";
 
 const MIB = 1024 * 1024;
 const NO_ROOM_FOR_EVER = 1_000_000;
@@ -41,6 +42,32 @@ describe("no room for the catalog", () => {
     expect(await inBucket("f")).toBeUndefined();
     await files.save("f", Buffer.from("again"));
     await expectInBucket("f", Buffer.from("again"));
+  });
+
+  test("S2.9 regression: what is made whole and cannot be written down is not there, and can be made again", async () => {
+    const { files, running } = await start();
+    await files.mkdir("known");
+    await drained(running);
+    const ino = await files.ino("known");
+    const makers = [
+      () => files.mkdir("d"),
+      () => files.mknod("f", S_IFREG | 0o644),
+      () => running.filesystem.setattr(request(), ino, { mode: 0o700 }),
+    ];
+    for (const room of [0, 1])
+      for (const make of makers) {
+        database.fillUp(room, NO_ROOM_FOR_EVER);
+        await expect(make()).rejects.toMatchObject({ code: "NoSpace" });
+        database.fillUp(0, 0);
+        expect(running.publisher.pending()).toEqual([]);
+      }
+    for (const name of ["d", "f"])
+      await expect(files.stat(name)).rejects.toMatchObject({ code: "NotFound" });
+    for (const make of makers) await make();
+    await drained(running);
+    expect(await inBucket("f")).toBeDefined();
+    expect((await files.stat("d")).mode & S_IFMT).toBe(S_IFDIR);
+    expect((await files.stat("known")).mode & 0o777).toBe(0o700);
   });
 
   test("S3.2 regression: the older closed save of the key stays promised when the newer close fails", async () => {
