@@ -72,6 +72,9 @@ const BY_STATUS: Readonly<Record<number, Code>> = {
   507: "QuotaExceeded",
 };
 
+/** Stores refuse what was signed 15 minutes off; the time of their replies is a little later, and cut to seconds. */
+const SKEW_MS = 14 * 60_000;
+
 /** Errors of the network and of names that cannot be resolved. */
 const NETWORK: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
@@ -100,8 +103,9 @@ const IMPOSTOR = /^(HPE_|ERR_TLS_|ERR_SSL_|CERT_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED
 /**
  * Any failure of a request as a `KodomountError` whose message says which request, S3's own code and the request id.
  * @param what the operation and its key.
+ * @param clockMovedMs how much the store's clock turned out to differ from the time that the request was signed with.
  */
-export function classify(what: string, thrown: unknown): KodomountError {
+export function classify(what: string, thrown: unknown, clockMovedMs = 0): KodomountError {
   if (thrown instanceof KodomountError)
     return new KodomountError(thrown.code, `${what}: ${thrown.message}`, { cause: thrown });
   const errno = errnoOf(thrown);
@@ -116,9 +120,14 @@ export function classify(what: string, thrown: unknown): KodomountError {
   // Without the thrown error as cause: it holds all fields of the reply, the access key among them.
   const { message, stack } = toError(thrown);
   const cause = Object.assign(new Error(message), { stack });
-  return new KodomountError(codeOfReply(thrown, status), `${what}: ${told(thrown, status)}`, {
-    cause,
-  });
+  const isSkewed = clockMovedMs >= SKEW_MS && isBare403(thrown, status);
+  const code = isSkewed ? "ClockSkewed" : codeOfReply(thrown, status);
+  return new KodomountError(code, `${what}: ${told(thrown, status)}`, { cause });
+}
+
+/** A reply to HEAD has no body that could say why: a wrong time is refused with the same status as wrong keys. */
+function isBare403(thrown: unknown, status: number): boolean {
+  return status === 403 && knownCode(s3CodeOf(thrown)) === undefined;
 }
 
 /** Our code for S3's, or for the bare status where a reply has no body (HEAD) or none of S3's. */

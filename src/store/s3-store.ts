@@ -339,13 +339,19 @@ class S3Store implements ObjectStore {
     task: (call: Call) => Promise<T>,
   ): Promise<T> {
     if (signal?.aborted) throw new KodomountError("Interrupted", `${what} was interrupted`);
+    const before = this.#clockOffset();
     try {
       return await task(signal === undefined ? {} : { abortSignal: signal });
     } catch (error) {
       if (signal?.aborted)
         throw new KodomountError("Interrupted", `${what} was interrupted`, { cause: error });
-      throw classify(what, error);
+      throw classify(what, error, Math.abs(this.#clockOffset() - before));
     }
+  }
+
+  /** How far the store's clock is ahead of ours, as the SDK has learned from the last replies, milliseconds. */
+  #clockOffset(): number {
+    return this.#client.config.systemClockOffset;
   }
 }
 

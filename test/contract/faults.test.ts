@@ -105,6 +105,26 @@ describe("faults that pass", () => {
   });
 });
 
+describe("a clock that is set", () => {
+  test("regression: HEAD, whose refusal has no words, is tried again with the store's time", async () => {
+    let skewMs = 0;
+    const clock = { ...systemClock, now: () => systemClock.now() + skewMs };
+    await using other = await startTestEmulator({ clock });
+    const client = createS3Store(other.storeOptions(), { clock: systemClock, log: silentLog });
+    await put(client);
+    skewMs = 3 * 3600_000;
+    await expect(client.head(KEY)).rejects.toMatchObject({ code: "ClockSkewed" });
+    skewMs = 0;
+    const patient = withRetry(client, { clock: HASTY, log: silentLog });
+    expect(await patient.head(KEY)).toMatchObject({ size: BYTES.length });
+    // With the right time it is the keys.
+    const fault = { kind: "status", status: 403 } as const;
+    other.emulator.order({ kind: "HeadObject", fault, count: 1 });
+    await expect(patient.head(KEY)).rejects.toMatchObject({ code: "AccessDenied" });
+    client.close();
+  });
+});
+
 describe("faults that are settled by the caller", () => {
   test("complete() whose reply is lost is asked once, and has its effect", async () => {
     const { complete } = await upload(store);
