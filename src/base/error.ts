@@ -44,6 +44,7 @@ export const CODES = [
   "ClockSkewed",
   "QuotaExceeded",
   "BadDigest",
+  "BadReply",
   "BadPart",
   "Archived",
   "Rejected",
@@ -54,7 +55,12 @@ export const CODES = [
 
 export type Code = (typeof CODES)[number];
 
-const RETRYABLE: ReadonlySet<Code> = new Set<Code>(["Unavailable", "TimedOut", "Unreachable"]);
+const RETRYABLE: ReadonlySet<Code> = new Set<Code>([
+  "Unavailable",
+  "TimedOut",
+  "Unreachable",
+  "BadReply",
+]);
 
 /**
  * @param code what happened, from the closed list above.

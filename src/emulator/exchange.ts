@@ -1,12 +1,13 @@
 // One request from its arrival to its answer: log, fault, signature, work, reply. The decisions are here, in this order.
 
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { type Clock, describe, type Log, unreachable } from "../base/mod.ts";
 import type { Limits } from "./call.ts";
 import type { Disk } from "./disk.ts";
 import type { Fault, Faults } from "./faults.ts";
+import { oddReply } from "./odd-reply.ts";
 import { Refusal } from "./refusal.ts";
 import { errorReply, type Reply } from "./reply.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -47,8 +48,8 @@ export async function serve(
   response.setHeader("Date", new Date(clock.now()).toUTCString());
   try {
     if (latencyMs > 0) await clock.sleep(latencyMs);
-    const answer = (body: AsyncIterable<Buffer> = wire.body()): Promise<Reply> =>
-      work(request, target, { wire, shared }, body);
+    const answer: Answer = (body = wire.body(), headers = request.headers) =>
+      work(request, target, { wire, shared, headers }, body);
     const reply = await underFault(fault, { wire, shared, target: asked, answer });
     if (reply !== undefined) await wire.send(reply);
   } catch (error) {
@@ -63,10 +64,13 @@ interface Context {
   readonly shared: Shared;
 }
 
+/** Does the work, of other bytes or by other headers than came in when they are given. */
+type Answer = (body?: AsyncIterable<Buffer>, headers?: IncomingHttpHeaders) => Promise<Reply>;
+
 /** The reply to send, or undefined when the fault leaves none. */
 async function underFault(
   fault: Fault | undefined,
-  context: Context & { target: Target; answer: (body?: AsyncIterable<Buffer>) => Promise<Reply> },
+  context: Context & { target: Target; answer: Answer },
 ): Promise<Reply | undefined> {
   const { wire, shared, target, answer } = context;
   if (fault === undefined) return answer();
@@ -106,6 +110,15 @@ async function underFault(
     case "no-such-upload":
       await expire(shared.disk, target);
       return answer();
+    case "truncated":
+      return answer();
+    case "odd-reply": {
+      const { range: _, ...others } = context.wire.headers;
+      return oddReply(
+        await (fault.how === "whole" ? answer(undefined, others) : answer()),
+        fault.how,
+      );
+    }
     default:
       return unreachable(fault);
   }
@@ -135,14 +148,13 @@ async function expire(disk: Disk, target: Target): Promise<void> {
 async function work(
   request: IncomingMessage,
   target: Target | Refusal,
-  { wire, shared }: Context,
+  { wire, shared, headers }: Context & { headers: IncomingHttpHeaders },
   body: AsyncIterable<Buffer>,
 ): Promise<Reply> {
   const { disk, clock, limits, keys, log } = shared;
   try {
     if (target instanceof Refusal) throw target;
     const payloadHash = verifySignature(request, target, keys, clock.now());
-    const { headers } = request;
     return await dispatch({ target, headers, body, payloadHash, disk, clock, limits });
   } catch (error) {
     if (wire.broken) throw error;

@@ -1,6 +1,7 @@
 // Faults to order: what shall go wrong with the next requests of a kind, and how often it has.
 
 import { KodomountError } from "../base/mod.ts";
+import { ODDITIES, type Oddity } from "./odd-reply.ts";
 import { OPERATION_KINDS, type OperationKind, type Target } from "./target.ts";
 
 export type Fault =
@@ -22,7 +23,11 @@ export type Fault =
   /** Status 200 with an error in the body, as S3 does when a complete or copy fails late; the work is not done. */
   | { readonly kind: "error-in-200"; readonly code: string }
   /** The upload of the request is gone, as after its expiry. */
-  | { readonly kind: "no-such-upload" };
+  | { readonly kind: "no-such-upload" }
+  /** The reply of a GetObject ends after so many bytes, in an orderly way, whatever length was announced. */
+  | { readonly kind: "truncated"; readonly afterBytes: number }
+  /** The work is done, and the reply is not what it should be: see `ODDITIES`. */
+  | { readonly kind: "odd-reply"; readonly how: Oddity };
 
 const FAULT_KINDS: readonly Fault["kind"][] = [
   "status",
@@ -33,6 +38,8 @@ const FAULT_KINDS: readonly Fault["kind"][] = [
   "late",
   "error-in-200",
   "no-such-upload",
+  "truncated",
+  "odd-reply",
 ];
 
 export interface OrderRequest {
@@ -42,6 +49,8 @@ export interface OrderRequest {
   readonly count?: number;
   /** Only keys that start with it, or match it. */
   readonly key?: string | RegExp;
+  /** Only listings of what begins with it: they have no key. */
+  readonly prefix?: string;
   readonly partNumber?: number;
   /** So many matching requests go well before. */
   readonly skip?: number;
@@ -112,11 +121,12 @@ function toOrder(held: Held): Order {
   };
 }
 
-function matches({ kind, key, partNumber }: OrderRequest, target: Target): boolean {
+function matches({ kind, key, prefix, partNumber }: OrderRequest, target: Target): boolean {
   if (kind !== "any" && kind !== target.kind) return false;
   if (typeof key === "string" && !target.key.startsWith(key)) return false;
   // `search` knows no state, unlike `test` of a global expression.
   if (key instanceof RegExp && target.key.search(key) < 0) return false;
+  if (prefix !== undefined && target.query.get("prefix")?.startsWith(prefix) !== true) return false;
   return partNumber === undefined || target.query.get("partNumber") === String(partNumber);
 }
 
@@ -136,6 +146,11 @@ function assertOrder({ kind, fault, count = 1, skip = 0 }: OrderRequest): void {
     throw new KodomountError(
       "Invalid",
       `Cannot order a fault as 'count' must be >= 1 and 'skip' >= 0: received ${count} and ${skip}`,
+    );
+  if (fault.kind === "odd-reply" && !ODDITIES.includes(fault.how))
+    throw new KodomountError(
+      "Invalid",
+      `Cannot order a fault as 'how' must be one of ${ODDITIES.join(", ")}: received ${fault.how}`,
     );
   if (fault.kind === "status" && !(fault.status >= 300 && fault.status <= 599))
     throw new KodomountError(

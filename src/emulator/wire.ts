@@ -1,7 +1,7 @@
 // The connection of one request: the body as it comes in, the reply as it goes out, and the faults that happen to both.
 
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { KodomountError } from "../base/mod.ts";
 import type { Fault } from "./faults.ts";
@@ -27,6 +27,10 @@ export class Wire {
     this.#response = response;
     this.#entry = entry;
     this.#fault = fault;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#request.headers;
   }
 
   /** The client has gone, or we have hung up. */
@@ -111,11 +115,14 @@ export class Wire {
   /** After how many bytes of a body the fault hits. */
   #limit(): number | undefined {
     const fault = this.#fault;
-    return fault?.kind === "reset" || fault?.kind === "stall" ? fault.afterBytes : undefined;
+    return fault?.kind === "reset" || fault?.kind === "stall" || fault?.kind === "truncated"
+      ? fault.afterBytes
+      : undefined;
   }
 
   async #hit(): Promise<never> {
-    if (this.#fault?.kind === "stall") return this.stall();
+    if (this.#fault?.kind === "truncated") this.#socket.end();
+    if (this.#fault?.kind !== "reset") return this.stall();
     this.reset();
     throw gone();
   }

@@ -46,6 +46,7 @@ const ERRNO: Readonly<Record<Code, number>> = {
   ClockSkewed: errno.EIO,
   QuotaExceeded: errno.EDQUOT,
   BadDigest: errno.EIO,
+  BadReply: errno.EIO,
   BadPart: errno.EIO,
   // There, but not readable now; ENODATA would look like a missing attribute.
   Archived: errno.EACCES,

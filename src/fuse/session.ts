@@ -5,7 +5,6 @@ import { constants } from "node:os";
 import {
   type Background,
   type Clock,
-  codeOf,
   describe,
   invariant,
   KodomountError,
@@ -13,8 +12,8 @@ import {
   systemClock,
   toError,
 } from "../base/mod.ts";
-import { errnoFor } from "../fs/mod.ts";
 import { Buffers } from "./buffers.ts";
+import { Complaints } from "./complaints.ts";
 import { decodeBatchForget, decodeForget, decodeInterrupt, decodeWriteFlags } from "./decode.ts";
 import type { Device } from "./device.ts";
 import { type Answer, type Context, findOperation } from "./dispatch.ts";
@@ -45,6 +44,7 @@ export class Session {
   readonly closed: Promise<void>;
   readonly #options: SessionOptions;
   readonly #buffers: Buffers;
+  readonly #complaints: Complaints;
   /** Requests in progress, by their number without the resend bit. */
   readonly #running = new Map<bigint, Running>();
   /** Writes whose bytes were dropped for want of a buffer, oldest first: number without the resend bit to number. */
@@ -56,6 +56,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#buffers = options.buffers ?? new Buffers();
+    this.#complaints = new Complaints(options.log, options.clock ?? systemClock);
     this.negotiated = new Promise((resolve, reject) => {
       this.#settleInit = { resolve, reject };
     });
@@ -208,16 +209,7 @@ export class Session {
     try {
       return await operation(this.#options.context, { request, ino, body });
     } catch (error) {
-      return this.#refuse(error, header);
+      return this.#complaints.note(error, header);
     }
-  }
-
-  #refuse(error: unknown, { opcode, ino }: Header): number {
-    const code = errnoFor(error);
-    const fields = { opcode, ino, code: codeOf(error) };
-    // What is nobody's fault but the program's is for who looks closely; EIO is for the operator.
-    if (code === errno.EIO) this.#options.log.warn({ ...fields, err: error }, describe(error));
-    else this.#options.log.debug(fields, describe(error));
-    return code;
   }
 }

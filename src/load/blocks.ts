@@ -233,6 +233,18 @@ function blockName(reading: Reading, at: number): string {
 
 function explain(error: unknown, { key }: Version): unknown {
   const code = codeOf(error);
+  if (code === "Archived")
+    return new KodomountError(
+      "Archived",
+      `${key} is archived and cannot be read: 'kodomount restore PATH' asks the store for it`,
+      { cause: error },
+    );
+  if (code === "AccessDenied")
+    return new KodomountError(
+      "AccessDenied",
+      `${key} cannot be read: the bucket's policy must allow GetObject to these keys`,
+      { cause: error },
+    );
   if (code !== "PreconditionFailed" && code !== "NotFound") return error;
   return new KodomountError(
     "Stale",

@@ -67,7 +67,7 @@ export class Loader {
 
   constructor(options: LoaderOptions) {
     this.#options = options;
-    this.#metadata = new Metadata(options.store);
+    this.#metadata = new Metadata(options.store, options.log);
     this.#listings = new Listings(options.store, options.log, options.ttlMs);
   }
 

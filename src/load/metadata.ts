@@ -1,7 +1,7 @@
 // What HEAD tells of versions of objects: mode, owner, times, xattrs, which no listing shows.
 
 import { LRUCache } from "lru-cache";
-import { newAbort, unlessAborted } from "../base/mod.ts";
+import { codeOf, describe, type Log, newAbort, unlessAborted } from "../base/mod.ts";
 import { fromMetadata, type Key, type PartialAttributes, parentKey } from "../model/mod.ts";
 import type { ObjectHead, ObjectStore } from "../store/mod.ts";
 import type { ListedFile } from "./listings.ts";
@@ -10,6 +10,8 @@ import type { ListedFile } from "./listings.ts";
 const AHEAD = 32;
 /** So long after it was listed, who asks for a file is taken for somebody who asks for all of them. */
 const WALK_MS = 10_000;
+/** What may not be looked at is asked for again after this long: somebody may have mended the rights. */
+const REFUSED_MS = 60_000;
 
 export class Metadata {
   readonly #store: Pick<ObjectStore, "head">;
@@ -22,10 +24,14 @@ export class Metadata {
     ttl: WALK_MS,
   });
   readonly #stop = newAbort();
+  readonly #log: Log;
+  /** Directories of which a line in the log has told that objects in them may not be looked at. */
+  readonly #refused = new LRUCache<Key, true>({ max: 1000, ttl: REFUSED_MS });
 
   /** @param store with a deadline. */
-  constructor(store: Pick<ObjectStore, "head">) {
+  constructor(store: Pick<ObjectStore, "head">, log: Log) {
     this.#store = store;
+    this.#log = log;
   }
 
   /** What is known of the version without asking. */
@@ -82,8 +88,26 @@ export class Metadata {
   }
 
   async #head(key: Key, file: ListedFile): Promise<PartialAttributes> {
-    const head = await this.#store.head(key, this.#stop.signal);
-    return head?.etag === file.etag ? this.note(key, { ...head, ...file }) : {};
+    try {
+      const head = await this.#store.head(key, this.#stop.signal);
+      return head?.etag === file.etag ? this.note(key, { ...head, ...file }) : {};
+    } catch (error) {
+      if (codeOf(error) !== "AccessDenied") throw error;
+      return this.#unseen(key, file, error);
+    }
+  }
+
+  /** It is there, since it is listed, and can be renamed away or removed as far as rights go: so it is shown. */
+  #unseen(key: Key, file: ListedFile, error: unknown): PartialAttributes {
+    const directory = parentKey(key);
+    if (!this.#refused.has(directory))
+      this.#log.warn(
+        { key, err: error },
+        `The keys may not look at ${key}: it is shown without its mode, owner and times until the bucket's policy allows GetObject (${describe(error)})`,
+      );
+    this.#refused.set(directory, true);
+    this.#known.set(versionOf(key, file), {}, { ttl: REFUSED_MS });
+    return {};
   }
 }
 

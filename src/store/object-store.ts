@@ -10,9 +10,9 @@ import type { Congestion } from "./congestion.ts";
  * Keys are relative to the prefix that the store was made with; it is added and removed by the implementation.
  *
  * Errors: every method rejects with a `KodomountError`. `Unavailable` (5xx, SlowDown, 429, InternalError also inside a
- * 200; a reply that is no store's, as of a network that wants a login), `TimedOut` (no progress) and `Unreachable` (DNS,
- * refused, reset, a certificate that is not to be trusted) are `retryable`; a bare store never retries,
- * `withRetry` does. An absent object or upload is `NotFound` / `NoSuchUpload`; `AccessDenied`, `BadCredentials`,
+ * 200; a reply that is no store's, as of a network that wants a login), `TimedOut` (no progress), `Unreachable` (DNS,
+ * refused, reset, a certificate that is not to be trusted) and `BadReply` (other bytes than were asked for) are `retryable`;
+ * a bare store never retries, `withRetry` does, of `BadReply` not without end. An absent object or upload is `NotFound` / `NoSuchUpload`; `AccessDenied`, `BadCredentials`,
  * `WrongRegion`, `ClockSkewed`, `NoSuchBucket`, `QuotaExceeded`, `BadDigest`, `BadPart`, `PreconditionFailed`, `Archived`
  * say what their names say; any other 4xx is `Rejected`. Messages carry the operation, the key, S3's code and request id,
  * never a credential.

@@ -63,15 +63,18 @@ function lengthOf(range: ByteRange | undefined, reply: GetReply): number {
   if (match === null) {
     // The whole object is right only if it is what was asked for.
     if (range.offset === 0 && length === range.length) return length;
-    throw new KodomountError("Rejected", "the store answers a range with the whole object");
+    throw new KodomountError(
+      "Rejected",
+      "the store, or a proxy before it, answers a range with the whole object, so that it cannot be read from",
+    );
   }
   const [first, end] = [Number(match[1]), Number(match[2])];
   if (first === range.offset && end === last && length === range.length) return length;
   if (first === range.offset && end < last)
     throw new KodomountError("Invalid", "the range reaches behind the end");
   throw new KodomountError(
-    "Unavailable",
-    `the store answers ${length} bytes, ${first}-${end}, for ${range.offset}-${last}`,
+    "BadReply",
+    `the store, or a proxy before it, answers ${length} bytes, ${first}-${end}, for ${range.offset}-${last}`,
   );
 }
 
@@ -83,7 +86,7 @@ function readAll(body: Readable, length: number, sink: (piece: Buffer) => void):
     body.on("data", (piece: Buffer) => {
       at += piece.length;
       if (at > length)
-        body.destroy(new KodomountError("Unavailable", "the body is longer than announced"));
+        body.destroy(new KodomountError("BadReply", "the body is longer than announced"));
       else sink(piece);
     });
     body.on("close", () => {

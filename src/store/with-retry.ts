@@ -26,6 +26,8 @@ const PAUSE_MAX_MS = 4000;
  * share of them: the next attempt begins soon.
  */
 const LONG_ATTEMPT_MS = 4000;
+/** A wrong answer that comes so often in a row is no accident of the network: who waits is told. */
+const BAD_REPLIES_MAX = 5;
 /** A failure that lasts is logged after this long, and then each time it has lasted twice as long. */
 const LOG_AFTER_MS = 10_000;
 
@@ -112,12 +114,15 @@ export async function retrying<T>(
   const start = clock.monotonic();
   let logAt = LOG_AFTER_MS;
   let quick = 0;
+  let bad = 0;
   for (let attempt = 0; ; attempt += 1) {
     const begun = clock.monotonic();
     try {
       return await task();
     } catch (error) {
       if (signal?.aborted || !mayPass(error)) throw error;
+      bad = codeOf(error) === "BadReply" ? bad + 1 : 0;
+      if (bad > BAD_REPLIES_MAX) throw error;
       options.onFailure?.(error);
       const now = clock.monotonic();
       const elapsed = now - start;

@@ -13,6 +13,7 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/mod.ts";
 import type { RequestEntry } from "../../../src/emulator/mod.ts";
+import type { Oddity } from "../../../src/emulator/odd-reply.ts";
 import { startTestEmulator, type TestEmulator } from "../../support/emulator.ts";
 import { clientOf, refusal } from "./client.ts";
 
@@ -127,6 +128,30 @@ describe("emulator: faults", () => {
       "500 InternalError",
       "accepted",
     ]);
+  });
+
+  test("odd replies: the work is done, the answer is wrong", async () => {
+    await put("k", Buffer.from("abcdef"));
+    const get = async (how: Oddity): Promise<string> => {
+      server.emulator.order({ kind: "GetObject", fault: { kind: "odd-reply", how } });
+      const reply = await client.send(
+        new GetObjectCommand({ Bucket, Key: "k", Range: "bytes=1-2" }),
+      );
+      const body = await reply.Body?.transformToString();
+      return `${body} ${reply.ContentRange} ${reply.ETag === '"another"' ? "another" : ""}`;
+    };
+    expect(await get("whole")).toBe("abcdef undefined ");
+    expect(await get("other-range")).toBe("bc bytes 2-3/6 ");
+    expect(await get("longer")).toMatch(/^bcmore than was asked for bytes 1-2\/6 $/);
+    expect(await get("other-etag")).toBe("bc bytes 1-2/6 another");
+    expect(await get("garbage")).toMatch(/^<html>/);
+  });
+
+  test("a reply that ends early, in an orderly way", async () => {
+    await put("k", Buffer.alloc(4 * MIB));
+    server.emulator.order({ kind: "GetObject", fault: { kind: "truncated", afterBytes: MIB } });
+    const reply = await client.send(new GetObjectCommand({ Bucket, Key: "k" }));
+    await expect(reply.Body?.transformToByteArray()).rejects.toThrow(/aborted/);
   });
 
   test("reset of a reply after some bytes", async () => {
@@ -245,6 +270,7 @@ describe("emulator: faults", () => {
     { kind: "Nonsense", fault: { kind: "reset" } },
     { kind: "any", fault: { kind: "nonsense" } },
     { kind: "any", fault: { kind: "status", status: 7 } },
+    { kind: "any", fault: { kind: "odd-reply", how: "nonsense" } },
     { kind: "any", fault: { kind: "reset" }, count: 0 },
     { kind: "any", fault: { kind: "reset" }, keyPattern: "(" },
     { kind: "any" },

@@ -1,7 +1,7 @@
 // HEADs: one a version, and many at a time for who walks through a directory.
 
 import { describe, expect, test } from "vitest";
-import { KodomountError } from "../../../src/base/mod.ts";
+import { KodomountError, silentLog } from "../../../src/base/mod.ts";
 import { Metadata } from "../../../src/load/metadata.ts";
 import { type Key, toEtag, toKey } from "../../../src/model/mod.ts";
 
@@ -22,7 +22,7 @@ function begin() {
   const answer = (): void => {
     for (const resolve of waiting.splice(0)) resolve();
   };
-  return { metadata: new Metadata({ head }), asked, answer };
+  return { metadata: new Metadata({ head }, silentLog), asked, answer };
 }
 
 const names = (count: number): Key[] => Array.from({ length: count }, (_, i) => toKey(`d/${i}`));
@@ -69,16 +69,27 @@ describe("Metadata", () => {
 
   test("a failure reaches who asked, and the next one asks again", async () => {
     let fails = true;
-    const metadata = new Metadata({
-      head: async () => {
-        if (fails) throw new KodomountError("AccessDenied", "no");
-        return { ...FILE, storageClass: undefined, metadata: {} };
-      },
-    });
+    const head = async () => {
+      if (fails) throw new KodomountError("Unreachable", "no");
+      return { ...FILE, storageClass: undefined, metadata: {} };
+    };
+    const metadata = new Metadata({ head }, silentLog);
     await expect(metadata.get(toKey("d/a"), FILE, signal)).rejects.toMatchObject({
-      code: "AccessDenied",
+      code: "Unreachable",
     });
     fails = false;
     expect(await metadata.get(toKey("d/a"), FILE, signal)).toEqual({});
+  });
+
+  test("S7.20 of what the keys may not look at nothing is known, with one line for a directory", async () => {
+    const warned: string[] = [];
+    const head = async () => {
+      throw new KodomountError("AccessDenied", "no");
+    };
+    const log = { ...silentLog, warn: (_: object, message: string) => void warned.push(message) };
+    const metadata = new Metadata({ head }, log);
+    for (const name of ["d/a", "d/b"])
+      expect(await metadata.get(toKey(name), FILE, signal)).toEqual({});
+    expect(warned).toEqual([expect.stringMatching(/d\/a.*policy allows GetObject/)]);
   });
 });

@@ -54,6 +54,17 @@ describe("retrying()", () => {
     expect(await pausesAfter("Unavailable")).toEqual([100, 200, 400, 800, 1600, 3200]);
   });
 
+  test("S7.20 a wrong answer is asked for five times more, in a row", async () => {
+    const clock = hastyClock();
+    const often = failing(5, "BadReply");
+    expect(await retrying(often.task, { clock, log: silentLog })).toBe("done");
+    const always = failing(Number.POSITIVE_INFINITY, "BadReply");
+    await expect(retrying(always.task, { clock, log: silentLog })).rejects.toMatchObject({
+      code: "BadReply",
+    });
+    expect(always.calls.count).toBe(6);
+  });
+
   test("spreads the pauses by chance of its own", async () => {
     const clock = hastyClock();
     const { task } = failing(50, "TimedOut");
