@@ -1,5 +1,6 @@
 // The end of a save that is not wanted any more.
 
+import { codeOf } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import type { Engine } from "./engine.ts";
 import { directoryOf } from "./order.ts";
@@ -8,10 +9,27 @@ import { dropChanges } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { leaveUploadSlot } from "./upload-slot.ts";
 
+const FORGET_PAUSE_MS = 1000;
+
 /** Ends what is being sent of it, gives up its place in the order, frees its spill. Its records are the caller's. */
 export function dropSave(engine: Engine, save: Save): void {
   leaveSave(engine, save);
   engine.background.run(`freeing the spill of ${save.record.id}`, () => save.content.free());
+}
+
+/** Its records cannot be deleted now, the disk is full: until they are, a restart brings it back as an interrupted save. */
+export function forgetLater({ background, catalog, clock, stop }: Engine, save: Save): void {
+  background.run(`forgetting ${save.record.id}`, async () => {
+    for (let isThere = true; isThere; ) {
+      try {
+        await clock.sleep(FORGET_PAUSE_MS, stop);
+        await catalog.apply(dropChanges(save), { sync: false });
+        isThere = false;
+      } catch (error) {
+        if (codeOf(error) === "Interrupted") return;
+      }
+    }
+  });
 }
 
 /** What an interrupted save has left at a key goes. @returns the deletion of its records. */

@@ -21,7 +21,7 @@ import {
 } from "./change-attributes.ts";
 import { closeSave } from "./close-save.ts";
 import { Driver } from "./driver.ts";
-import { dropInterrupted, dropSave } from "./drop-save.ts";
+import { dropInterrupted, dropSave, forgetLater } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
 import { holdSave, letExpire } from "./hold-save.ts";
 import { interruptSave } from "./interrupt-save.ts";
@@ -194,6 +194,9 @@ export class Publisher {
     if (slot?.interrupted === save) slot.interrupted = undefined;
     try {
       await this.#engine.catalog.apply(dropChanges(save), { sync: false });
+    } catch (error) {
+      forgetLater(this.#engine, save);
+      throw error;
     } finally {
       dropSave(this.#engine, save);
       if (slot !== undefined) this.#wakeAll(slot);

@@ -26,6 +26,9 @@ test(`S3.2 S3.3 S3.4 S4.1 S4.2: ${SEEDS} seeded scenarios of a program, a fault 
 
 /** Seeds that have found something, and what. */
 const FOUND: readonly (readonly [seed: number, what: string])[] = [
+  [862, "what is built upon an object that another client has deleted is parked, and kept"],
+  [965, "a HEAD that is refused for its time, without a word, parks nothing"],
+  [1088, "a directory whose making cannot be written down does not stay open"],
   [30_106, "a request that is refused for its time after it has failed otherwise is sent again"],
   [30_109, "uploads of what was renamed while the catalog had no room are aborted"],
   [30_329, "a file that is removed while a part of it is sealed begins no upload"],

@@ -198,13 +198,17 @@ function armStranger(plan: FaultPlan & { kind: "stranger" }, scene: Scene<Stage>
     model.foreign(undefined);
     return client.delete(toKey(path));
   };
-  machine.moments.from(plan.at, () => {
-    if (!fired) background.run("a stranger", act);
-    return fired;
-  });
+  const actFrom = (at: Moment): void =>
+    machine.moments.from(at, () => {
+      if (!fired) background.run("a stranger", act);
+      return fired;
+    });
+  actFrom(plan.at);
   return {
     ...NOTHING,
     fired: () => fired,
+    // The moment came when no upload was there, or never: the next one will do.
+    nudge: () => actFrom({ ...plan.at, count: machine.moments.count(plan.at.kind) + 1 }),
     force: () => {
       if (!fired) background.run("a stranger", act);
     },

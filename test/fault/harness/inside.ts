@@ -139,7 +139,10 @@ class Run implements AsyncDisposable {
     const pending = publisher.pending().filter(({ state }) => state === "parked");
     const isDamaged = fault.kind === "damage";
     if (!isDamaged)
-      for (const { path, error } of pending) this.#failures.push(`${path} is parked: ${error}`);
+      // What it was built upon, another client has taken away.
+      for (const { path, error } of pending)
+        if (this.#model.isAlone || error?.startsWith("Conflict: ") !== true)
+          this.#failures.push(`${path} is parked: ${error}`);
     if (!this.#model.isAlone) return;
     for (const { path } of pending) this.#kept.add(path);
     this.#failures.push(...checkPromises(this.#model, await this.#watcher.look(), this.#kept));
