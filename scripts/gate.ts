@@ -94,7 +94,13 @@ async function runLevel(level: string, plan: Plan, run: Run): Promise<Tally> {
   const [markName = "", markValue = ""] = run.mark.split("=");
   try {
     const good = await succeeds(vitest(level), {
-      env: { ...plan.env, TMPDIR: run.tempDir, [markName]: markValue, KODOMOUNT_TALLY: tallyFile },
+      env: {
+        ...plan.env,
+        TMPDIR: run.tempDir,
+        [markName]: markValue,
+        KODOMOUNT_TALLY: tallyFile,
+        KODOMOUNT_THREADS: "built",
+      },
       timeLimitMs: level === PROGRAMS ? PROGRAMS_TIME_LIMIT_MS : TIME_LIMIT_MS,
     });
     const counted = await readTally(level, tallyFile, good);

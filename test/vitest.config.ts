@@ -1,5 +1,6 @@
 // Levels of tests as vitest projects; `npm test` runs them all, `npm run ok` the fast ones.
 
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -22,6 +23,8 @@ export default defineConfig({
   root,
   test: {
     pool: "forks",
+    // Tests wait more than they compute.
+    maxWorkers: Math.max(2, availableParallelism()),
     // Waiting is for what must come, however slow the machine: the default of one second is not.
     expect: { poll: { timeout: 20_000 } },
     projects: [
@@ -29,9 +32,9 @@ export default defineConfig({
       level("property", { timeoutMs: 60_000, parallel: true }),
       level("tidy", { timeoutMs: 20_000, parallel: true }),
       level("contract", { timeoutMs: 60_000, parallel: false }),
-      level("integration", { timeoutMs: 60_000, parallel: false }),
-      level("fuse", { timeoutMs: 120_000, parallel: false }),
-      level("fault", { timeoutMs: 180_000, parallel: false }),
+      level("integration", { timeoutMs: 60_000, parallel: true }),
+      level("fuse", { timeoutMs: 120_000, parallel: true }),
+      level("fault", { timeoutMs: 180_000, parallel: true }),
       level("programs", { timeoutMs: 300_000, parallel: false }),
     ],
   },

@@ -63,7 +63,12 @@ export class Loader {
   readonly #listings: Listings;
   readonly #metadata: Metadata;
   /** The same of directories' markers, of which a listing tells nothing. */
-  readonly #markers = new LRUCache<Key, PartialAttributes>({ max: 50_000, ttl: MARKER_TTL_MS });
+  readonly #markers = new LRUCache<Key, PartialAttributes>({
+    // Unlike `max` it takes no memory before there are as many.
+    maxSize: 50_000,
+    sizeCalculation: () => 1,
+    ttl: MARKER_TTL_MS,
+  });
 
   constructor(options: LoaderOptions) {
     this.#options = options;

@@ -16,7 +16,11 @@ const REFUSED_MS = 60_000;
 export class Metadata {
   readonly #store: Pick<ObjectStore, "head">;
   /** A version's changes only when the object is copied onto itself, which changes its time. */
-  readonly #known = new LRUCache<string, PartialAttributes>({ max: 50_000 });
+  readonly #known = new LRUCache<string, PartialAttributes>({
+    // Unlike `max` it takes no memory before there are as many.
+    maxSize: 50_000,
+    sizeCalculation: () => 1,
+  });
   readonly #asking = new Map<string, Promise<PartialAttributes>>();
   /** What comes next in directories that were listed just now. */
   readonly #walks = new LRUCache<Key, Iterator<readonly [Key, ListedFile]>>({
