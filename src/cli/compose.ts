@@ -5,11 +5,16 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Background, type Clock, describe, type Log, systemClock } from "../base/mod.ts";
 import { Catalog } from "../catalog/mod.ts";
-import { defaultSpillLimit, formatSource, type MountConfig } from "../config/mod.ts";
+import {
+  defaultCacheSize,
+  defaultSpillLimit,
+  formatSource,
+  type MountConfig,
+} from "../config/mod.ts";
 import type { MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
 import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
-import { Loader, ReadThread } from "../load/mod.ts";
+import { Loader, lockCache, ReadThread, type ReadThreadOptions } from "../load/mod.ts";
 import { HeldNames, PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
@@ -162,7 +167,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const patient = withRetry(plain, { clock, log, troubles });
   const deadlineMs = INTERACTIVE_DEADLINE_MS;
   const patientForAWhile = withRetry(plain, { clock, log, troubles, deadlineMs });
-  const loader = startLoader(base, patientForAWhile, catalog);
+  const loader = await startLoader(base, patientForAWhile, catalog);
   let filesystem: KodoFilesystem | undefined;
   let changes = 0;
   const engine = await startPublisher({
@@ -210,13 +215,15 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
 }
 
 /** What shows what is in the bucket. @param store with a deadline. */
-function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Loader {
+async function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Promise<Loader> {
   const { config, log, clock, undo } = base;
+  const cache = await openCache(base);
   // Not the connections of those that save: neither waits for the other.
   const reader = new ReadThread(
     {
       store: { ...toStoreOptions(config), connections: READ_CONNECTIONS },
       memory: config.readMemory,
+      cache,
     },
     log,
   );
@@ -233,6 +240,15 @@ function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Loader {
   });
   undo.add(() => loader.stop());
   return loader;
+}
+
+/** The cache on disk, which is this mount's alone from here on. */
+async function openCache({ config, undo }: Base): Promise<ReadThreadOptions["cache"]> {
+  if (config.cache === undefined) return undefined;
+  const { dir, size } = config.cache;
+  const lock = await lockCache(dir);
+  undo.add(async () => lock[Symbol.asyncDispose]());
+  return { dir, size: size ?? (await defaultCacheSize(dir, config.stateDir)) };
 }
 
 /** Who owns what says nothing about its owner. */

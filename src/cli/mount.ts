@@ -14,6 +14,7 @@ import {
   type MountConfig,
   type MountFlags,
   parseMountConfig,
+  prepareCacheDir,
   prepareStateDir,
   READ_MEMORY_DEFAULT,
 } from "../config/mod.ts";
@@ -97,6 +98,11 @@ function options(): Option[] {
       "--read-memory <size>",
       `memory for reads: what was fetched, and what is fetched ahead (default: ${READ_MEMORY_DEFAULT})`,
     ),
+    new Option("--cache-dir <dir>", "keep what was read on this local disk, also for later mounts"),
+    new Option(
+      "--cache-size <size>",
+      "bytes that it may take there (default: 80 % of what is free, 10 % on the disk of the state directory)",
+    ),
     new Option(
       "--spill-limit <size>",
       "bytes that pending files may take there (default: 80 % of what is free)",
@@ -137,8 +143,10 @@ async function check(
       `kodomount: The mount at ${dir} had lost its process; it was cleaned up\n`,
     );
   const stateDir = await canonical(loaded.stateDir);
-  const config = parseMountConfig({ ...loaded, dir, stateDir });
+  const cache = loaded.cache && { ...loaded.cache, dir: await canonical(loaded.cache.dir) };
+  const config = parseMountConfig({ ...loaded, dir, stateDir, cache });
   await prepareStateDir(config);
+  await prepareCacheDir(config);
   return config;
 }
 

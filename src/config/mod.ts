@@ -1,7 +1,9 @@
 // Door of `config`: flags and environment in, one validated configuration out. The only user of the schema library.
 
+export { defaultCacheSize, prepareCacheDir } from "./cache-dir.ts";
 export { type Credentials, type Environment, SECRET_VARIABLES } from "./credentials.ts";
 export {
+  type CacheConfig,
   CLOSE_LAG_DEFAULT,
   CLOSE_MODES,
   type CloseMode,

@@ -53,6 +53,8 @@ export interface MountConfig {
   readonly listTtlMs: number;
   /** Bytes that reads may take: what was fetched and what is on its way. */
   readonly readMemory: number;
+  /** What was read is kept on disk; undefined: in memory only. */
+  readonly cache?: CacheConfig | undefined;
   /** Bytes of the first parts of a file. */
   readonly partSize: number;
   /** Parts under way at the same time; undefined: as many as pay. */
@@ -63,6 +65,13 @@ export interface MountConfig {
   readonly readOnly: boolean;
   readonly foreground: boolean;
   readonly log: { readonly level: LogLevel; readonly file?: string | undefined };
+}
+
+export interface CacheConfig {
+  /** Absolute path. */
+  readonly dir: string;
+  /** Bytes; undefined: chosen at start from the free space of its disk. */
+  readonly size?: number | undefined;
 }
 
 /** What of the machine and the process the configuration depends on. */
@@ -82,6 +91,8 @@ const LIST_TTL_MAX_MS = 24 * 3_600_000;
 export const READ_MEMORY_DEFAULT = "64M";
 /** Two of the kernel's largest requests, and as much on its way. */
 const READ_MEMORY_MIN = 4 * 1024 * 1024;
+/** Some files of the cache, so that it can drop one and still be of use. */
+const CACHE_SIZE_MIN = 64 * 1024 * 1024;
 const CLOSE_LAG_MAX_MS = 24 * 3_600_000;
 
 const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
@@ -108,6 +119,12 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   spillLimit: z.int().positive().optional(),
   listTtlMs: z.int().min(0).max(LIST_TTL_MAX_MS),
   readMemory: z.int().min(READ_MEMORY_MIN),
+  cache: z
+    .strictObject({
+      dir: z.string().startsWith("/"),
+      size: z.int().min(CACHE_SIZE_MIN).optional(),
+    })
+    .optional(),
   partSize: z.int().positive(),
   uploads: z.int().min(1).max(UPLOADS_MAX).optional(),
   congestion: z.enum(CONGESTIONS),
@@ -157,6 +174,7 @@ export function loadMountConfig(
       flags.spillLimit === undefined ? undefined : parseSize("'--spill-limit'", flags.spillLimit),
     listTtlMs: parseListTtl(flags.listTtl),
     readMemory: parseReadMemory(flags.readMemory),
+    cache: parseCache(flags, around),
     partSize,
     uploads: parseUploads(flags.uploads),
     congestion: oneOf("'--congestion'", flags.congestion ?? "bbr", CONGESTIONS),
@@ -258,6 +276,21 @@ function parseReadMemory(text: string = READ_MEMORY_DEFAULT): number {
   const readMemory = parseSize("'--read-memory'", text);
   if (readMemory >= READ_MEMORY_MIN) return readMemory;
   throw badValue("'--read-memory'", text, "it must be 4M at least");
+}
+
+function parseCache(
+  { cacheDir, cacheSize }: MountFlags,
+  around: Surroundings,
+): CacheConfig | undefined {
+  if (cacheDir === undefined) {
+    if (cacheSize === undefined) return undefined;
+    throw badValue("'--cache-size'", cacheSize, "there is no cache without '--cache-dir'");
+  }
+  const dir = absolute("'--cache-dir'", cacheDir, around);
+  const size = cacheSize === undefined ? undefined : parseSize("'--cache-size'", cacheSize);
+  if (size !== undefined && size < CACHE_SIZE_MIN)
+    throw badValue("'--cache-size'", cacheSize, "it must be 64M at least");
+  return { dir, size };
 }
 
 /** @throws `Config` for a pattern that cannot be one. */

@@ -8,6 +8,8 @@ export interface MountFlags {
   readonly persistAttributes?: string | undefined;
   readonly spillLimit?: string | undefined;
   readonly readMemory?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly cacheSize?: string | undefined;
   readonly listTtl?: string | undefined;
   readonly partSize?: string | undefined;
   readonly uploads?: string | undefined;

@@ -11,6 +11,8 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   "state-dir": "stateDir",
   "spill-limit": "spillLimit",
   "read-memory": "readMemory",
+  "cache-dir": "cacheDir",
+  "cache-size": "cacheSize",
   "list-ttl": "listTtl",
   "part-size": "partSize",
   uploads: "uploads",

@@ -74,7 +74,7 @@ export async function prepareStateDir(
       stateDir,
       `its disk is full (${formatSize(free)} free); make room, at least ${formatSize(FREE_MIN)}`,
     );
-  await tryWriting(stateDir);
+  await tryWriting(stateDir, (error) => explain(stateDir, error));
 }
 
 export interface Disk {
@@ -106,7 +106,8 @@ function bad(stateDir: string, why: string): KodomountError {
   return badValue("the state directory", stateDir, why);
 }
 
-function isWithin(inner: string, outer: string): boolean {
+/** Whether a path is that of a directory or of something below it. */
+export function isWithin(inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(outer === "/" ? "/" : `${outer}/`);
 }
 
@@ -137,8 +138,12 @@ async function assertOurs(stateDir: string): Promise<void> {
 /** What the first start makes; a catalog that was moved aside leaves the others. */
 const OURS: ReadonlySet<string> = new Set(["catalog", "spill", "kodomount.log", "control.sock"]);
 
-async function tryWriting(stateDir: string): Promise<void> {
-  const file = path.join(stateDir, `.try-${randomBytes(6).toString("hex")}`);
+/** @param explain what is thrown when the directory cannot be used. */
+export async function tryWriting(
+  dir: string,
+  explain: (error: unknown) => KodomountError,
+): Promise<void> {
+  const file = path.join(dir, `.try-${randomBytes(6).toString("hex")}`);
   try {
     const handle = await open(file, "wx", 0o600);
     try {
@@ -147,17 +152,26 @@ async function tryWriting(stateDir: string): Promise<void> {
     } finally {
       await handle.close();
     }
-    await readdir(stateDir);
+    await readdir(dir);
   } catch (error) {
-    throw explain(stateDir, error);
+    throw explain(error);
   } finally {
     await rm(file, { force: true });
   }
 }
 
 function explain(stateDir: string, error: unknown): KodomountError {
+  return cannotUse("the state directory", { dir: stateDir, option: "--state-dir" }, error);
+}
+
+/** What the system says of a directory that is to be used, for who has named it by an option. */
+export function cannotUse(
+  what: string,
+  { dir, option }: { readonly dir: string; readonly option: string },
+  error: unknown,
+): KodomountError {
   const why = WHY[errnoOf(error) ?? ""] ?? "it cannot be used";
-  const wrong = bad(stateDir, `${why}; choose another by '--state-dir'`);
+  const wrong = badValue(what, dir, `${why}; choose another by '${option}'`);
   return new KodomountError("Config", wrong.message, { cause: error });
 }
 
@@ -174,7 +188,7 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** Bytes on disk below `directory`; what goes away meanwhile does not count. */
-async function diskUse(directory: string): Promise<number> {
+export async function diskUse(directory: string): Promise<number> {
   let bytes = 0;
   try {
     for (const entry of await readdir(directory, { withFileTypes: true })) {

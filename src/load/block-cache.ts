@@ -1,14 +1,11 @@
-// Blocks in memory, the latest used kept, within a bound. Their memory is used again and again: given to the garbage
-// collector, a gigabyte of it costs more than all else that a read does.
+// Blocks in memory, the latest used kept, within a bound.
 
 import { LRUCache } from "lru-cache";
-
-/** What a random read of a few bytes fetches: 10 ms of a link of 200 Mbit/s. */
-export const BLOCK_SIZE: number = 256 * 1024;
+import { BLOCK_SIZE, BlockMemory } from "./block-memory.ts";
 
 export class BlockCache {
   readonly #kept: LRUCache<string, Buffer>;
-  readonly #free: Buffer[] = [];
+  readonly #memory: BlockMemory;
   /** How many readers wait for, or look at, the block of that name: its memory stays what it is. */
   readonly #pins = new Map<string, number>();
   /** Evicted while somebody looks at them. */
@@ -16,8 +13,10 @@ export class BlockCache {
 
   /** @param bytes of what is kept; a block of each request under way, and what is looked at, come on top. */
   constructor(bytes: number) {
+    const max = Math.max(1, Math.floor(bytes / BLOCK_SIZE));
+    this.#memory = new BlockMemory(max);
     this.#kept = new LRUCache<string, Buffer>({
-      max: Math.max(1, Math.floor(bytes / BLOCK_SIZE)),
+      max,
       dispose: (block, name) => {
         if (this.#pins.has(name)) this.#leaving.set(name, block);
         else this.release(block);
@@ -44,11 +43,11 @@ export class BlockCache {
 
   /** A block of `size` bytes, at most `BLOCK_SIZE`, with anything in it. Its owner adds or releases it. */
   allocate(size: number): Buffer {
-    return (this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_SIZE)).subarray(0, size);
+    return this.#memory.allocate(size);
   }
 
   release(block: Buffer): void {
-    if (this.#free.length < this.#kept.max) this.#free.push(Buffer.from(block.buffer));
+    this.#memory.release(block);
   }
 
   pin(name: string): void {

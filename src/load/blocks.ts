@@ -4,7 +4,8 @@
 import { writevSync } from "node:fs";
 import { type Clock, codeOf, KodomountError, newAbort, unlessAborted } from "../base/mod.ts";
 import type { ObjectStore } from "../store/mod.ts";
-import { BLOCK_SIZE, BlockCache } from "./block-cache.ts";
+import { BlockCache } from "./block-cache.ts";
+import { BLOCK_SIZE } from "./block-memory.ts";
 import { isSeek, type ReadPattern, readOn, UNREAD, windowOf } from "./read-pattern.ts";
 import { type DirectReply, frame, type Reader, type ReadRequest, type Version } from "./reader.ts";
 import { Run } from "./run.ts";

@@ -1,7 +1,9 @@
 // Door of `load`: what is in the bucket, for reading.
 
 export { Blocks } from "./blocks.ts";
+export { lockCache } from "./cache-lock.ts";
 export type { ListedFile, ListingPart } from "./listings.ts";
 export { Loader, type LoaderOptions, type RemoteDirectory, type RemoteFile } from "./loader.ts";
+export type { ReadThreadOptions } from "./read-messages.ts";
 export { ReadThread } from "./read-thread.ts";
 export type { DirectReply, Reader } from "./reader.ts";

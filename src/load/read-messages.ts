@@ -8,6 +8,16 @@ export interface ReadThreadOptions {
   readonly store: StoreOptions;
   /** Bytes, see `BlocksOptions`. */
   readonly memory: number;
+  /** Absent: nothing is kept on the disk. */
+  readonly cache?: CacheOptions | undefined;
+}
+
+/** The cache on disk. */
+export interface CacheOptions {
+  /** See `lockCache`. */
+  readonly dir: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** To the thread. */

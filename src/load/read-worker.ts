@@ -14,6 +14,8 @@ import {
 } from "../base/mod.ts";
 import { createS3Store, withRetry } from "../store/mod.ts";
 import { Blocks } from "./blocks.ts";
+import { CachedReads } from "./cached-reads.ts";
+import { DiskCache } from "./disk-cache.ts";
 import type { ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
 import type { DirectReply, ReadRequest } from "./reader.ts";
 
@@ -21,12 +23,14 @@ const port = parentPort;
 invariant(port !== null, "this file runs in a worker thread");
 
 // What our own other half has posted.
-const { store: storeOptions, memory } = workerData as ReadThreadOptions;
+const { store: storeOptions, memory, cache } = workerData as ReadThreadOptions;
+const source = [storeOptions.endpoint, storeOptions.bucket, storeOptions.prefix].join("\0");
 const clock = systemClock;
 const log = threadLog("read", report);
 const background = new Background(log);
-const store = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log });
-const blocks = new Blocks({ store, clock, memory });
+const remote = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log });
+const cached = cache && new CachedReads(remote, new DiskCache({ ...cache, source, clock, log }));
+const blocks = new Blocks({ store: cached ?? remote, clock, memory });
 const running = new Map<number, AbortController>();
 
 port.on("message", (order: ReadOrder) => {

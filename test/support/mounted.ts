@@ -18,8 +18,11 @@ export let mount: TestMount;
 /** Beside the mount, on the local disk. */
 export let local: string;
 
-/** Call it once in a file: each test then has a mount of its own, which ends with it. */
-export function mountBeforeEach(what: string, options: readonly string[] = []): void {
+/** Call it once in a file: each test then has a mount of its own, which ends with it. Its options may name what is in `local`. */
+export function mountBeforeEach(
+  what: string,
+  options: readonly string[] | (() => readonly string[]) = [],
+): void {
   if (why !== undefined) {
     console.log(`skipped: ${what}, since ${why}`);
     return;
@@ -38,7 +41,8 @@ export function mountBeforeEach(what: string, options: readonly string[] = []): 
       log: silentLog,
     });
     const endpoint = { endpoint: emulator.endpoint, region: "test", bucket: "bucket" };
-    mount = new TestMount(temp.path, { ...endpoint, ...KEYS, provider: "kodo" }, options);
+    const given = typeof options === "function" ? options() : options;
+    mount = new TestMount(temp.path, { ...endpoint, ...KEYS, provider: "kodo" }, given);
     await mount.start();
   });
   afterEach(async () => {

@@ -43,6 +43,8 @@ describe("kodomount", () => {
       "close-lag",
       "hold",
       "state-dir",
+      "cache-dir",
+      "cache-size",
       "list-ttl",
       "read-memory",
       "spill-limit",

@@ -26,6 +26,14 @@ describe("loadMountConfig", () => {
       "Cannot use the bucket \"https://s3.cn-east-1.qiniucs.com/models\": write it as BUCKET[/PREFIX] or s3://BUCKET[/PREFIX]; the server goes to '--endpoint'",
     ],
     [
+      { flags: { ...KODO, cacheSize: "10G" } },
+      "Cannot use '--cache-size' \"10G\": there is no cache without '--cache-dir'",
+    ],
+    [
+      { flags: { ...KODO, cacheDir: "/c", cacheSize: "1M" } },
+      "Cannot use '--cache-size' \"1M\": it must be 64M at least",
+    ],
+    [
       { source: "models/a//b" },
       "Cannot use the bucket \"models/a//b\": the prefix must not have empty names, '.' or '..' in it",
     ],

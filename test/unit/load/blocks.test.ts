@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { codeOf, KodomountError, systemClock, unlessAborted } from "../../../src/base/mod.ts";
-import { BLOCK_SIZE } from "../../../src/load/block-cache.ts";
+import { BLOCK_SIZE } from "../../../src/load/block-memory.ts";
 import { Blocks } from "../../../src/load/mod.ts";
 import { toEtag, toKey } from "../../../src/model/mod.ts";
 import type { ByteRange, ObjectStore } from "../../../src/store/mod.ts";
