@@ -3,7 +3,14 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Background, type Clock, describe, type Log, systemClock } from "../base/mod.ts";
+import {
+  Background,
+  type Clock,
+  describe,
+  KodomountError,
+  type Log,
+  systemClock,
+} from "../base/mod.ts";
 import { Catalog } from "../catalog/mod.ts";
 import {
   defaultCacheSize,
@@ -11,10 +18,10 @@ import {
   formatSource,
   type MountConfig,
 } from "../config/mod.ts";
-import type { MountStatus } from "../control/mod.ts";
+import type { ControlTarget, MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
 import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
-import { Loader, lockCache, ReadThread, type ReadThreadOptions } from "../load/mod.ts";
+import { Loader, lockCache, ReadThread, type ReadThreadOptions, warm } from "../load/mod.ts";
 import { HeldNames, PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
@@ -80,7 +87,7 @@ async function build(base: Base): Promise<Running> {
   const catalog = await openCatalog(base);
   const plan = partPlan(config.partSize, PROVIDERS[config.provider]);
   await keepPlan(config.stateDir, plan, async () => (await catalog.contents()).saves.length);
-  const { filesystem, publisher, spill, sender, troubles, changes } = await startEngine(
+  const { filesystem, publisher, spill, sender, troubles, changes, warm } = await startEngine(
     base,
     plain,
     catalog,
@@ -115,6 +122,7 @@ async function build(base: Base): Promise<Running> {
     hurry: () => publisher.hurry(),
     act: ({ kind, save }) =>
       publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
+    warm,
     spill: () => spill.usage(),
     progress: () => sender.progress(),
     goodput: () => movement.goodput,
@@ -148,6 +156,7 @@ interface Engine {
   readonly troubles: Troubles;
   /** How many objects of the bucket this mount has made, changed or removed. */
   readonly changes: () => number;
+  readonly warm: ControlTarget["warm"];
 }
 
 /** Spill, sender, publisher and the filesystem over them, with everything that an earlier run left. */
@@ -167,7 +176,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const patient = withRetry(plain, { clock, log, troubles });
   const deadlineMs = INTERACTIVE_DEADLINE_MS;
   const patientForAWhile = withRetry(plain, { clock, log, troubles, deadlineMs });
-  const loader = await startLoader(base, patientForAWhile, catalog);
+  const { loader, warm } = await startLoader(base, patientForAWhile, catalog);
   let filesystem: KodoFilesystem | undefined;
   let changes = 0;
   const engine = await startPublisher({
@@ -211,11 +220,15 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     foresee: (pid, name) => foreseeAttributes(pid, name, config.dir),
   });
   filesystem.restoreReplies(engine.replies);
-  return { filesystem, publisher, spill, sender, troubles, changes: () => changes };
+  return { filesystem, publisher, spill, sender, troubles, changes: () => changes, warm };
 }
 
 /** What shows what is in the bucket. @param store with a deadline. */
-async function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Promise<Loader> {
+async function startLoader(
+  base: Base,
+  store: ObjectStore,
+  catalog: Catalog,
+): Promise<{ loader: Loader } & Pick<ControlTarget, "warm">> {
   const { config, log, clock, undo } = base;
   const cache = await openCache(base);
   // Not the connections of those that save: neither waits for the other.
@@ -239,7 +252,21 @@ async function startLoader(base: Base, store: ObjectStore, catalog: Catalog): Pr
     defaults: { ...OWNER, fileMode: 0o644, directoryMode: 0o755, mtimeMs: clock.now() },
   });
   undo.add(() => loader.stop());
-  return loader;
+  return {
+    loader,
+    warm: async (paths, onWarming, signal) => {
+      if (cache === undefined) throw noCache(config.dir);
+      const keep: ReadThread["keep"] = (request, each) => reader.keep(request, each);
+      return warm({ loader, keep, cacheSize: cache.size, clock }, paths, onWarming, signal);
+    },
+  };
+}
+
+function noCache(dir: string): KodomountError {
+  return new KodomountError(
+    "Config",
+    `The mount at ${dir} has no cache on disk: mount it with '--cache-dir DIR'`,
+  );
 }
 
 /** The cache on disk, which is this mount's alone from here on. */

@@ -70,7 +70,7 @@ function drawFiles(status: MountStatus, options: DrawOptions): string[] {
 
 function drawFile(pending: PendingStatus, options: DrawOptions): string {
   const { columns, now } = options;
-  const bar = columns < BAR_FROM_COLUMNS ? "" : `${drawBar(pending)} `;
+  const bar = columns < BAR_FROM_COLUMNS ? "" : `${drawBarOf(pending)} `;
   const name = printable(pending.path);
   const room = columns - textWidth(bar) - 2;
   const nameWidth = Math.max(Math.min(NAME_MIN, room), Math.floor(room * NAME_SHARE));
@@ -78,11 +78,14 @@ function drawFile(pending: PendingStatus, options: DrawOptions): string {
   return `${bar}${padText(fitText(name, nameWidth), nameWidth)}  ${what}`;
 }
 
-/** `[########------------]  42 %` */
-function drawBar(pending: PendingStatus): string {
+function drawBarOf(pending: PendingStatus): string {
   if (pending.state === "delete" || pending.state === "copy")
     return `[${padText(pending.state, BAR_WIDTH)}]      `;
-  const share = pending.size === 0 ? 0 : Math.min(1, pending.bytesAcknowledged / pending.size);
+  return drawBar(pending.size === 0 ? 0 : Math.min(1, pending.bytesAcknowledged / pending.size));
+}
+
+/** `[########------------]  42 %` of a share from 0 to 1. */
+export function drawBar(share: number): string {
   // Full only when all is there.
   const filled = Math.floor(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
@@ -97,6 +100,7 @@ function bytesLeft({ size, bytesAcknowledged, state }: PendingStatus): number {
   return state === "copy" || state === "delete" ? 0 : Math.max(0, size - bytesAcknowledged);
 }
 
-function count(files: number): string {
+/** `2 files` */
+export function count(files: number): string {
   return files === 1 ? "1 file" : `${files.toLocaleString("en")} files`;
 }

@@ -16,6 +16,7 @@ import { unmountCommand } from "./unmount.ts";
 import { uploadsCommand } from "./uploads.ts";
 import { readVersion } from "./version.ts";
 import { waitCommand } from "./wait.ts";
+import { warmCommand } from "./warm.ts";
 
 const HELP = `
 Exit codes:
@@ -62,6 +63,7 @@ function createProgram(context: Context): Command {
     statusCommand(context),
     uploadsCommand(context),
     waitCommand(context),
+    warmCommand(context),
     doctorCommand(context),
     salvageCommand(context),
     emulatorCommand(context),

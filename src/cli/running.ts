@@ -8,8 +8,10 @@ import type {
   ControlTarget,
   MountStatus,
   OnWaiting,
+  OnWarming,
   PendingStatus,
   UploadStatus,
+  WarmAnswer,
 } from "../control/mod.ts";
 
 /** What of the object graph it needs; `compose` gives the real ones, tests what they like. */
@@ -23,6 +25,7 @@ export interface RunningParts {
   /** Nothing that is pending is to be held back: somebody waits. */
   readonly hurry: () => void;
   readonly act: (action: Action) => Promise<void>;
+  readonly warm: ControlTarget["warm"];
   readonly spill: () => MountStatus["spill"];
   readonly progress: () => { inFlight: number; bytesAcknowledged: number };
   readonly goodput: () => number;
@@ -101,6 +104,10 @@ export class Running implements ControlTarget {
 
   act(action: Action): Promise<void> {
     return this.#parts.act(action);
+  }
+
+  warm(paths: readonly string[], onWarming: OnWarming, signal: AbortSignal): Promise<WarmAnswer> {
+    return this.#parts.warm(paths, onWarming, anySignal(signal, this.#hurry.signal));
   }
 
   async waitFor(

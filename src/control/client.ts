@@ -8,9 +8,11 @@ import type {
   Action,
   MountStatus,
   OnWaiting,
+  OnWarming,
   RemoteError,
   StreamLine,
   UploadStatus,
+  WarmAnswer,
 } from "./target.ts";
 
 /** A mount answers at once, unless it hangs. */
@@ -46,6 +48,11 @@ export class ControlClient {
     return this.#stream({ method: "GET", target: `/wait${query}`, signal }, onWaiting);
   }
 
+  /** As `ControlTarget.warm`. Aborting `signal` ends it. */
+  warm(paths: readonly string[], onWarming: OnWarming, signal: AbortSignal): Promise<WarmAnswer> {
+    return this.#stream({ method: "POST", target: "/warm", body: paths, signal }, onWarming);
+  }
+
   /** As `ControlTarget.stop`. */
   stop(
     options: { readonly wait: boolean },
@@ -67,9 +74,9 @@ export class ControlClient {
     return answer as T;
   }
 
-  async #stream<T>(
-    request: { method: string; target: string; signal: AbortSignal },
-    onWaiting: OnWaiting,
+  async #stream<T, Progress>(
+    request: { method: string; target: string; body?: object; signal: AbortSignal },
+    onProgress: (now: Progress) => void,
   ): Promise<T> {
     try {
       const response = await this.#send(request);
@@ -78,8 +85,8 @@ export class ControlClient {
         const lines = `${rest}${chunk}`.split("\n");
         rest = lines.pop() ?? "";
         for (const text of lines) {
-          const line = parseLine(text) as StreamLine<T>;
-          if ("waiting" in line) onWaiting(line.waiting);
+          const line = parseLine(text) as StreamLine<T, Progress>;
+          if ("waiting" in line) onProgress(line.waiting);
           else if ("result" in line) return line.result;
           else throwError(line);
         }

@@ -7,7 +7,10 @@ export type {
   ControlTarget,
   MountStatus,
   OnWaiting,
+  OnWarming,
   PendingStatus,
   RemoteError,
   UploadStatus,
+  WarmAnswer,
+  WarmStatus,
 } from "./target.ts";

@@ -16,9 +16,11 @@ import {
   ACTION_KINDS,
   type Action,
   type ControlTarget,
-  type OnWaiting,
+  type MountStatus,
   type RemoteError,
   type StreamLine,
+  type WarmAnswer,
+  type WarmStatus,
 } from "./target.ts";
 
 export interface ControlServer {
@@ -33,7 +35,8 @@ export interface ControlOptions {
   readonly background: Background;
 }
 
-const BODY_SIZE_MAX = 64 * 1024;
+/** As many paths as a command line has. */
+const BODY_SIZE_MAX = 4 * 1024 * 1024;
 const TYPE = { "content-type": "application/json" };
 
 /**
@@ -126,6 +129,12 @@ async function serve(
           target.waitFor(path, onWaiting, signal),
         );
       }
+      case "POST /warm": {
+        const paths = parsePaths(await readBody(request));
+        return await stream<WarmAnswer, WarmStatus>(response, (onWarming, signal) =>
+          target.warm(paths, onWarming, signal),
+        );
+      }
       case "POST /stop": {
         const wait = url.searchParams.get("wait") === "true";
         return await stream(response, (onWaiting, signal) =>
@@ -148,15 +157,16 @@ function answer(response: ServerResponse, status: number, body: object): void {
 }
 
 /** Sends what is waited for as it changes, then the result. A client that hangs up ends the wait. */
-async function stream<Result>(
+async function stream<Result, Progress = MountStatus>(
   response: ServerResponse,
-  task: (onWaiting: OnWaiting, signal: AbortSignal) => Promise<Result>,
+  task: (onProgress: (now: Progress) => void, signal: AbortSignal) => Promise<Result>,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   response.writeHead(200, TYPE);
   response.flushHeaders();
-  const send = (line: StreamLine<Result>): boolean => response.write(`${JSON.stringify(line)}\n`);
+  const send = (line: StreamLine<Result, Progress>): boolean =>
+    response.write(`${JSON.stringify(line)}\n`);
   try {
     send({ result: await task((waiting) => send({ waiting }), gone.signal) });
   } catch (error) {
@@ -188,6 +198,11 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   } catch (error) {
     throw new KodomountError("Invalid", "The request is not JSON", { cause: error });
   }
+}
+
+function parsePaths(input: unknown): string[] {
+  if (Array.isArray(input) && input.every((each) => typeof each === "string")) return input;
+  throw new KodomountError("Invalid", "The request must be a list of paths");
 }
 
 function parseAction(input: unknown): Action {

@@ -86,6 +86,26 @@ export interface Action {
   readonly save: string;
 }
 
+/** How far a `warm` is. */
+export interface WarmStatus {
+  /** Of what was asked for: how many, and bytes. */
+  readonly files: number;
+  readonly bytes: number;
+  /** In the cache, or given up. */
+  readonly filesDone: number;
+  readonly bytesDone: number;
+}
+
+export interface WarmAnswer {
+  readonly files: number;
+  readonly bytes: number;
+  /** Bytes that were not in the cache before. */
+  readonly bytesFetched: number;
+  /** One line for each file that could not be fetched. */
+  readonly failed: string[];
+}
+
+export type OnWarming = (status: WarmStatus) => void;
 export type OnWaiting = (status: MountStatus) => void;
 
 /**
@@ -107,6 +127,11 @@ export interface ControlTarget {
     signal: AbortSignal,
   ): Promise<{ failed: string[] }>;
   /**
+   * Fetches what is at or below `paths`, below the mount point ("" is all), into the cache on disk.
+   * @throws `Config` when there is none, `NotFound`, `TooLarge`, `NoSpace`; `Interrupted` when `signal` aborts.
+   */
+  warm(paths: readonly string[], onWarming: OnWarming, signal: AbortSignal): Promise<WarmAnswer>;
+  /**
    * Unmounts and ends. With `wait` not before everything that was closed is in the bucket, as `waitFor`.
    * @throws `Busy` when files are open: the mount goes on. `Interrupted` when `signal` aborts while it is waiting.
    * @returns one line for each promise that is not in the bucket yet; it stays in the state directory.
@@ -119,8 +144,8 @@ export interface ControlTarget {
 }
 
 /** One line of a streamed answer. The last one is a result or an error. */
-export type StreamLine<Result> =
-  | { readonly waiting: MountStatus }
+export type StreamLine<Result, Progress> =
+  | { readonly waiting: Progress }
   | { readonly result: Result }
   | { readonly error: RemoteError };
 

@@ -232,7 +232,8 @@ function blockName(reading: Reading, at: number): string {
   return `${reading.name}\0${at}`;
 }
 
-function explain(error: unknown, { key }: Version): unknown {
+/** What a read of that object says of an error of the store. */
+export function explain(error: unknown, { key }: Pick<Version, "key">): unknown {
   const code = codeOf(error);
   if (code === "Archived")
     return new KodomountError(

@@ -11,6 +11,9 @@ import { Run } from "./run.ts";
 const WRITE_BLOCKS = 4;
 invariant(BLOCKS_OF_FILE % WRITE_BLOCKS === 0, "blocks that are kept at once are in one file");
 
+/** The last one only looks. Where the disk is slower than the network it takes more than one. */
+const KEEP_TURNS = 5;
+
 type Request = Parameters<ObjectStore["read"]>[0];
 
 export class CachedReads implements Pick<ObjectStore, "read"> {
@@ -35,6 +38,32 @@ export class CachedReads implements Pick<ObjectStore, "read"> {
       await this.#fetch({ ...request, range: { offset: at, length: to - at } }, sink, signal);
       at = to;
     }
+  }
+
+  /**
+   * Sees to it that the cache has the range.
+   * @returns how many bytes were fetched. @throws `NoSpace` when the cache does not take them.
+   */
+  async keep(request: Request, signal?: AbortSignal): Promise<number> {
+    const { offset, length } = request.range;
+    const end = offset + length;
+    let fetched = 0;
+    for (let turn = 0; turn < KEEP_TURNS; turn += 1) {
+      const before = fetched;
+      for (let at = offset; at < end; at += BLOCK_SIZE) {
+        if (await this.#cache.has(request, at, end)) continue;
+        const to = await this.#cache.gapEnd(request, at, end);
+        const range = { offset: at, length: to - at };
+        const { kept } = await this.#fetch({ ...request, range }, () => {}, signal);
+        await kept;
+        fetched += range.length;
+      }
+      if (fetched === before) return fetched;
+    }
+    throw new KodomountError(
+      "NoSpace",
+      "The cache does not keep what is fetched: its disk is full, slow or fails; the log of the mount has the reason",
+    );
   }
 
   /** @returns what resolves when the cache has it, or has given it up. */

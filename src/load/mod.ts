@@ -7,3 +7,4 @@ export { Loader, type LoaderOptions, type RemoteDirectory, type RemoteFile } fro
 export type { ReadThreadOptions } from "./read-messages.ts";
 export { ReadThread } from "./read-thread.ts";
 export type { DirectReply, Reader } from "./reader.ts";
+export { type WarmProgress, type WarmResult, warm } from "./warm.ts";

@@ -23,11 +23,15 @@ export interface CacheOptions {
 /** To the thread. */
 export type ReadOrder =
   | { readonly id: number; readonly request: ReadRequest; readonly direct: DirectReply | undefined }
+  | { readonly id: number; readonly keep: ReadRequest }
   | { readonly id: number; readonly abort: true }
   | { readonly forget: Pick<Version, "key" | "etag"> };
 
-/** From the thread: bytes, whose memory is handed over; what went wrong; or a line for the log. */
+/** Bytes, whose memory is handed over, or how many of them were fetched. */
+export type ReadAnswer = Uint8Array | "written" | number;
+
+/** From the thread: an answer; what went wrong; or a line for the log. */
 export type ReadReport =
-  | { readonly id: number; readonly value: Uint8Array | "written" }
+  | { readonly id: number; readonly value: ReadAnswer }
   | { readonly id: number; readonly code: Code; readonly message: string }
   | LogLine;

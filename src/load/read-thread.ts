@@ -1,14 +1,14 @@
 // The main thread's side of the thread that reads.
 
 import type { Worker } from "node:worker_threads";
-import { Calls, describe, KodomountError, type Log, startThread } from "../base/mod.ts";
-import type { ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
+import { Calls, describe, invariant, KodomountError, type Log, startThread } from "../base/mod.ts";
+import type { ReadAnswer, ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
 import type { DirectReply, Reader, ReadRequest, Version } from "./reader.ts";
 
 export class ReadThread implements Reader {
   readonly #options: ReadThreadOptions;
   readonly #log: Log;
-  readonly #calls = new Calls<Uint8Array | "written">();
+  readonly #calls = new Calls<ReadAnswer>();
   /** Started with the first read, and again after it has died. */
   #worker: Worker | undefined;
   #stopped = false;
@@ -24,12 +24,19 @@ export class ReadThread implements Reader {
     signal: AbortSignal,
     direct?: DirectReply,
   ): Promise<Uint8Array | "written"> {
-    if (this.#stopped || signal.aborted)
-      throw new KodomountError("Interrupted", "The read was interrupted");
-    return this.#calls.begin(signal, {
-      ask: (id) => this.#post({ id, request, direct }),
-      abort: (id) => this.#post({ id, abort: true }),
-    });
+    const answer = await this.#ask(signal, (id) => ({ id, request, direct }));
+    invariant(typeof answer !== "number", "a read answers bytes");
+    return answer;
+  }
+
+  /**
+   * Sees to it that the cache on disk has the range, which begins with a block and ends with one or with the object.
+   * @returns how many bytes were fetched. @throws as `read`; `NoSpace` when the cache does not take them.
+   */
+  async keep(request: ReadRequest, signal: AbortSignal): Promise<number> {
+    const answer = await this.#ask(signal, (id) => ({ id, keep: request }));
+    invariant(typeof answer === "number", "what is kept is counted");
+    return answer;
   }
 
   forget({ key, etag }: Pick<Version, "key" | "etag">): void {
@@ -43,6 +50,15 @@ export class ReadThread implements Reader {
     this.#worker = undefined;
     await worker?.terminate();
     this.#calls.failAll(new KodomountError("Interrupted", "Nothing is read any more"));
+  }
+
+  async #ask(signal: AbortSignal, order: (id: number) => ReadOrder): Promise<ReadAnswer> {
+    if (this.#stopped || signal.aborted)
+      throw new KodomountError("Interrupted", "The read was interrupted");
+    return this.#calls.begin(signal, {
+      ask: (id) => this.#post(order(id)),
+      abort: (id) => this.#post({ id, abort: true }),
+    });
   }
 
   #post(order: ReadOrder): void {

@@ -13,11 +13,11 @@ import {
   threadLog,
 } from "../base/mod.ts";
 import { createS3Store, withRetry } from "../store/mod.ts";
-import { Blocks } from "./blocks.ts";
+import { Blocks, explain as explainRead } from "./blocks.ts";
 import { CachedReads } from "./cached-reads.ts";
 import { DiskCache } from "./disk-cache.ts";
-import type { ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
-import type { DirectReply, ReadRequest } from "./reader.ts";
+import type { ReadAnswer, ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
+import type { ReadRequest } from "./reader.ts";
 
 const port = parentPort;
 invariant(port !== null, "this file runs in a worker thread");
@@ -36,22 +36,39 @@ const running = new Map<number, AbortController>();
 port.on("message", (order: ReadOrder) => {
   if ("forget" in order) blocks.forget(order.forget);
   else if ("abort" in order) running.get(order.id)?.abort();
-  else background.run("A read", () => perform(order.id, order.request, order.direct));
+  else if ("keep" in order) answer(order.id, (signal) => keep(order.keep, signal));
+  else answer(order.id, (signal) => blocks.read(order.request, signal, order.direct));
 });
+
+function answer(id: number, task: (signal: AbortSignal) => Promise<ReadAnswer>): void {
+  background.run("A read", () => perform(id, task));
+}
 
 async function perform(
   id: number,
-  request: ReadRequest,
-  direct: DirectReply | undefined,
+  task: (signal: AbortSignal) => Promise<ReadAnswer>,
 ): Promise<void> {
   const abort = new AbortController();
   running.set(id, abort);
   try {
-    report({ id, value: await blocks.read(request, abort.signal, direct) });
+    report({ id, value: await task(abort.signal) });
   } catch (error) {
     report({ id, ...explain(error) });
   } finally {
     running.delete(id);
+  }
+}
+
+async function keep(
+  { version, offset, length }: ReadRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  invariant(cached !== undefined, "there is a cache to keep it in");
+  const { key, etag } = version;
+  try {
+    return await cached.keep({ key, etag, range: { offset, length } }, signal);
+  } catch (error) {
+    throw explainRead(error, version);
   }
 }
 

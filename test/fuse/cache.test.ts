@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { toKey, toSha256 } from "../../src/model/mod.ts";
 import type { ObjectStore } from "../../src/store/mod.ts";
 import { bucketStore } from "../support/bucket-store.ts";
-import { until } from "../support/mount.ts";
+import { MAIN, start, until } from "../support/mount.ts";
 import { emulator, local, mount, mountBeforeEach, why } from "../support/mounted.ts";
 
 const MIB = 1024 * 1024;
@@ -108,6 +108,33 @@ describe.skipIf(why !== undefined)("the cache on disk", () => {
     const { code, stderr } = await mount.command(args);
     expect(stderr).toMatch(/Cannot use '--cache-dir' .*another mount uses it/);
     expect(code).toBe(2);
+  });
+
+  test("S7.13 warm fetches what is named, says what it cannot, and ends with Ctrl-C", async () => {
+    const content = randomBytes(9 * MIB + 5);
+    await put("models/big", content);
+    await put("models/cold", randomBytes(100));
+    const refuse = emulator.order({
+      kind: "GetObject",
+      key: "models/cold",
+      fault: { kind: "status", status: 403, code: "InvalidObjectState" },
+      count: 100,
+    });
+    const path = join(mount.dir, "models");
+    const warmed = await mount.command(["warm", path]);
+    expect(warmed.stderr).toMatch(/^kodomount: Not in the cache: models\/cold is archived/);
+    expect(warmed.stdout).toMatch(/\n1 of 2 files \(9\.0 MiB\) in the cache, 9\.0 MiB fetched\n$/);
+    expect(warmed.code).toBe(1);
+    refuse.cancel();
+    const before = fetched();
+    expect((await readFile(join(path, "big"))).equals(content)).toBe(true);
+    expect(fetched()).toBe(before);
+    emulator.order({ kind: "GetObject", fault: { kind: "stall" }, count: 100 });
+    const stopped = start(`${process.execPath} ${MAIN} warm ${path}`, mount.env);
+    await until("it is asked for", () => fetched() > before);
+    stopped.kill("SIGINT");
+    expect((await stopped.ended).signal).toBe("SIGINT");
+    expect((await mount.unmount()).code).toBe(0);
   });
 
   test("S7.12 the kernel keeps what it has of a file while the object is the same", async () => {

@@ -7,7 +7,8 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+/** The built command. */
+export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** Why mounts cannot be tested here, or undefined. */
 export function whyNoMounts(): string | undefined {

@@ -13,6 +13,7 @@ import type { Surroundings } from "../../../src/config/mod.ts";
 import {
   type Action,
   type ControlServer,
+  type ControlTarget,
   controlSocket,
   type PendingStatus,
   startControl,
@@ -103,6 +104,8 @@ export class FakeMount {
   filesOpen = false;
   handles = 0;
   readonly acted: Action[] = [];
+  /** What the mount does when it is asked to warm. */
+  warm: ControlTarget["warm"] = async () => ({ files: 0, bytes: 0, bytesFetched: 0, failed: [] });
   readonly running: Running;
   #letGo: () => void = () => undefined;
   #control: ControlServer | undefined;
@@ -130,6 +133,7 @@ export class FakeMount {
       act: async (action) => {
         this.acted.push(action);
       },
+      warm: (...given) => this.warm(...given),
       spill: () => ({ used: 1024, limit: 1024 ** 3 }),
       progress: () => ({ inFlight: 3, bytesAcknowledged: 8 * 1024 ** 2 }),
       goodput: () => 1024 ** 2,

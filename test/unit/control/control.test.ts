@@ -54,6 +54,7 @@ function target(changes: Partial<ControlTarget> = {}): ControlTarget {
     uploads: () => [],
     act: async () => undefined,
     waitFor: async () => ({ failed: [] }),
+    warm: async () => ({ files: 0, bytes: 0, bytesFetched: 0, failed: [] }),
     stop: async () => ({ left: [] }),
     ...changes,
   };
