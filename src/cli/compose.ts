@@ -123,6 +123,7 @@ async function build(base: Base): Promise<Running> {
     act: ({ kind, save }) =>
       publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
     warm,
+    archives: filesystem.archives,
     spill: () => spill.usage(),
     progress: () => sender.progress(),
     goodput: () => movement.goodput,

@@ -8,6 +8,7 @@ import { doctorCommand } from "./doctor.ts";
 import { emulatorCommand } from "./emulator.ts";
 import { mountCommand } from "./mount.ts";
 import { Registry, registryDirectory } from "./registry.ts";
+import { restoreCommand } from "./restore.ts";
 import { salvageCommand } from "./salvage.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
@@ -64,6 +65,7 @@ function createProgram(context: Context): Command {
     uploadsCommand(context),
     waitCommand(context),
     warmCommand(context),
+    restoreCommand(context),
     doctorCommand(context),
     salvageCommand(context),
     emulatorCommand(context),

@@ -5,11 +5,13 @@ import { anySignal, type Clock, codeOf, KodomountError, type Log, newAbort } fro
 import type { MountConfig } from "../config/mod.ts";
 import type {
   Action,
+  ArchiveStatus,
   ControlTarget,
   MountStatus,
   OnWaiting,
   OnWarming,
   PendingStatus,
+  RestoreOrder,
   UploadStatus,
   WarmAnswer,
 } from "../control/mod.ts";
@@ -26,6 +28,10 @@ export interface RunningParts {
   readonly hurry: () => void;
   readonly act: (action: Action) => Promise<void>;
   readonly warm: ControlTarget["warm"];
+  readonly archives: {
+    status(path: string, signal: AbortSignal): Promise<ArchiveStatus>;
+    restore(path: string, days: number, signal: AbortSignal): Promise<ArchiveStatus[]>;
+  };
   readonly spill: () => MountStatus["spill"];
   readonly progress: () => { inFlight: number; bytesAcknowledged: number };
   readonly goodput: () => number;
@@ -108,6 +114,14 @@ export class Running implements ControlTarget {
 
   warm(paths: readonly string[], onWarming: OnWarming, signal: AbortSignal): Promise<WarmAnswer> {
     return this.#parts.warm(paths, onWarming, anySignal(signal, this.#hurry.signal));
+  }
+
+  archive(path: string, signal: AbortSignal): Promise<ArchiveStatus> {
+    return this.#parts.archives.status(path, signal);
+  }
+
+  restore({ path, days }: RestoreOrder, signal: AbortSignal): Promise<ArchiveStatus[]> {
+    return this.#parts.archives.restore(path, days, signal);
   }
 
   async waitFor(

@@ -6,10 +6,12 @@ import { CODES, errnoOf, KodomountError, toError } from "../base/mod.ts";
 import { withSocketPath } from "./socket-path.ts";
 import type {
   Action,
+  ArchiveStatus,
   MountStatus,
   OnWaiting,
   OnWarming,
   RemoteError,
+  RestoreOrder,
   StreamLine,
   UploadStatus,
   WarmAnswer,
@@ -36,6 +38,18 @@ export class ControlClient {
 
   async act(action: Action): Promise<void> {
     await this.#ask("POST", "/act", action);
+  }
+
+  /** As `ControlTarget.archive`. */
+  archive(path: string, signal: AbortSignal): Promise<ArchiveStatus> {
+    const target = `/archive?path=${encodeURIComponent(path)}`;
+    return this.#stream({ method: "GET", target, signal }, () => undefined);
+  }
+
+  /** As `ControlTarget.restore`. */
+  restore({ path, days }: RestoreOrder, signal: AbortSignal): Promise<ArchiveStatus[]> {
+    const target = `/restore?days=${days}&path=${encodeURIComponent(path)}`;
+    return this.#stream({ method: "POST", target, signal }, () => undefined);
   }
 
   /** As `ControlTarget.waitFor`. Aborting `signal` ends the wait, not what is waited for. */

@@ -4,12 +4,14 @@ export { ControlClient, controlSocket } from "./client.ts";
 export { type ControlOptions, type ControlServer, startControl } from "./server.ts";
 export type {
   Action,
+  ArchiveStatus,
   ControlTarget,
   MountStatus,
   OnWaiting,
   OnWarming,
   PendingStatus,
   RemoteError,
+  RestoreOrder,
   UploadStatus,
   WarmAnswer,
   WarmStatus,

@@ -18,6 +18,7 @@ import {
   type ControlTarget,
   type MountStatus,
   type RemoteError,
+  type RestoreOrder,
   type StreamLine,
   type WarmAnswer,
   type WarmStatus,
@@ -135,6 +136,14 @@ async function serve(
           target.warm(paths, onWarming, signal),
         );
       }
+      case "GET /archive": {
+        const path = url.searchParams.get("path") ?? "";
+        return await stream(response, (_, signal) => target.archive(path, signal));
+      }
+      case "POST /restore": {
+        const order = parseRestore(url.searchParams);
+        return await stream(response, (_, signal) => target.restore(order, signal));
+      }
       case "POST /stop": {
         const wait = url.searchParams.get("wait") === "true";
         return await stream(response, (onWaiting, signal) =>
@@ -203,6 +212,13 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 function parsePaths(input: unknown): string[] {
   if (Array.isArray(input) && input.every((each) => typeof each === "string")) return input;
   throw new KodomountError("Invalid", "The request must be a list of paths");
+}
+
+function parseRestore(given: URLSearchParams): RestoreOrder {
+  const days = Number(given.get("days"));
+  if (!Number.isInteger(days) || days < 1)
+    throw new KodomountError("Invalid", "An order to restore has the number of days");
+  return { path: given.get("path") ?? "", days };
 }
 
 function parseAction(input: unknown): Action {

@@ -106,6 +106,23 @@ export interface WarmAnswer {
 }
 
 export type OnWarming = (status: WarmStatus) => void;
+/** How a file is that is, or was, in an archive; `stored`: it can be read as any other. */
+export interface ArchiveStatus {
+  /** Below the mount point. */
+  readonly path: string;
+  readonly state: "stored" | "archived" | "restoring" | "restored";
+  /** When it is archived again, milliseconds since the epoch. */
+  readonly untilMs?: number | undefined;
+  /** Why it could not be asked for. */
+  readonly error?: string | undefined;
+}
+
+export interface RestoreOrder {
+  /** Below the mount point: a file, or a directory with all that is archived in it. */
+  readonly path: string;
+  readonly days: number;
+}
+
 export type OnWaiting = (status: MountStatus) => void;
 
 /**
@@ -116,6 +133,10 @@ export interface ControlTarget {
   uploads(): UploadStatus[];
   /** @throws `NotFound` when there is no such save, `Invalid` or `Busy` when it is not in a state for it. */
   act(action: Action): Promise<void>;
+  /** @throws `NotFound`; `Busy` while it is not in the bucket. */
+  archive(path: string, signal: AbortSignal): Promise<ArchiveStatus>;
+  /** Asks the store for what is archived, and does not wait for it. @throws `NotFound`, `Busy`; `Invalid`: nothing is. */
+  restore(order: RestoreOrder, signal: AbortSignal): Promise<ArchiveStatus[]>;
   /**
    * Resolves when everything at or below `path` (undefined: everywhere) that was closed is in the bucket or was refused
    * for good. `onWaiting` is called when what is waited for changes. @throws `Interrupted` when `signal` aborts.

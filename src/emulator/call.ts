@@ -18,6 +18,8 @@ export interface Limits {
   readonly partSizeMax: number;
   /** The largest object that one CopyObject takes. */
   readonly copySizeMax: number;
+  /** How long it takes until an archived object can be read after it was asked for, milliseconds. */
+  readonly restoreMs: number;
   /** Entries of one page of a listing, of keys or of parts. */
   readonly pageSizeMax: number;
 }

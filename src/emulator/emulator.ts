@@ -63,6 +63,8 @@ const KODO_LIMITS: Limits = {
   partSizeMax: 1024 * MIB,
   copySizeMax: 1024 * MIB,
   pageSizeMax: 1000,
+  // Minutes at Kodo, hours of deep archives: who tries things does not wait that long.
+  restoreMs: 5000,
 };
 
 /** Starts a server. @throws when the port is taken, or the directory cannot be used. */

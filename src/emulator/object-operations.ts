@@ -1,5 +1,6 @@
 // Requests for one object.
 
+import { assertReadable, restoreHeaders } from "./archive.ts";
 import { cut } from "./blobs.ts";
 import { assertKey, type Call, propertiesOf, receiveBlob } from "./call.ts";
 import { copySourceOf } from "./copy-source.ts";
@@ -22,11 +23,12 @@ export async function putObject(call: Call): Promise<Reply> {
 
 export async function getObject(call: Call): Promise<Reply> {
   const record = find(call);
+  assertReadable(record, call.clock.now());
   const range = parseRange(call.headers.range, record.size);
   const { offset, length } = range ?? { offset: 0, length: record.size };
   // No await between finding the record and the lease: the bytes of this version stay.
   const lease = call.disk.blobs.lease(record.slices, offset, length);
-  const headers = { ...headersOf(record), "Content-Length": String(length) };
+  const headers = { ...headersOf(call, record), "Content-Length": String(length) };
   const body = { kind: "lease" as const, lease, size: length };
   if (range === undefined) return { status: 200, headers, body };
   const contentRange = `bytes ${offset}-${offset + length - 1}/${record.size}`;
@@ -35,7 +37,8 @@ export async function getObject(call: Call): Promise<Reply> {
 
 export async function headObject(call: Call): Promise<Reply> {
   const record = find(call);
-  return { status: 200, headers: { ...headersOf(record), "Content-Length": String(record.size) } };
+  const headers = { ...headersOf(call, record), "Content-Length": String(record.size) };
+  return { status: 200, headers };
 }
 
 export async function deleteObject(call: Call): Promise<Reply> {
@@ -75,7 +78,7 @@ function find(call: Call): ObjectRecord {
   return record;
 }
 
-function headersOf(record: ObjectRecord): Record<string, string> {
+function headersOf({ clock }: Call, record: ObjectRecord): Record<string, string> {
   const metadata = Object.entries(record.metadata).map(([name, value]) => [
     `x-amz-meta-${name}`,
     value,
@@ -87,6 +90,7 @@ function headersOf(record: ObjectRecord): Record<string, string> {
     "Last-Modified": new Date(record.lastModifiedMs).toUTCString(),
     "Accept-Ranges": "bytes",
     "x-amz-storage-class": record.storageClass,
+    ...restoreHeaders(record, clock.now()),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import path from "node:path";
+import type { Restored } from "./archive.ts";
 import { type Blobs, type Slice, sizeOf } from "./blobs.ts";
 import { readAllJson, removeFile, writeJson } from "./json-file.ts";
 import { SortedKeys } from "./sorted-keys.ts";
@@ -22,6 +23,8 @@ export interface ObjectRecord extends Properties {
   readonly slices: readonly Slice[];
   /** The multipart upload that became this object: tells after a kill that the upload is over. */
   readonly fromUpload?: string;
+  /** Of an archive class: it was asked for. */
+  readonly restored?: Restored;
 }
 
 export class Objects {
@@ -72,6 +75,12 @@ export class Objects {
     this.#records.set(key, full);
     this.#keys.add(key);
     if (former !== undefined) await this.#blobs.release(former.slices);
+  }
+
+  /** The same object, of which something else is known. One call at a time. */
+  async note(record: ObjectRecord): Promise<void> {
+    await writeJson(this.#fileOf(record.key), record);
+    this.#records.set(record.key, record);
   }
 
   /** Deleting what is not there succeeds. One call at a time. */

@@ -17,6 +17,7 @@ const STATUS = {
   InvalidArgument: 400,
   InvalidBucketName: 400,
   InvalidDigest: 400,
+  InvalidObjectState: 403,
   InvalidPart: 400,
   InvalidPartOrder: 400,
   InvalidRange: 416,
@@ -33,6 +34,7 @@ const STATUS = {
   NotImplemented: 501,
   NotSupportAnonymous: 400,
   RequestTimeTooSkewed: 403,
+  RestoreAlreadyInProgress: 409,
   SignatureDoesNotMatch: 403,
   XAmzContentSHA256Mismatch: 400,
 } as const;

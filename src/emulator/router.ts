@@ -1,5 +1,6 @@
 // Which handler serves which operation.
 
+import { restoreObject } from "./archive.ts";
 import {
   createBucket,
   deleteObjects,
@@ -36,6 +37,7 @@ const HANDLERS: Readonly<Record<OperationKind, Handler>> = {
   GetObject: getObject,
   HeadObject: headObject,
   DeleteObject: deleteObject,
+  RestoreObject: restoreObject,
   CreateMultipartUpload: createUpload,
   UploadPart: uploadPart,
   UploadPartCopy: copyPart,

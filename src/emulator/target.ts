@@ -15,6 +15,7 @@ export const OPERATION_KINDS = [
   "GetObject",
   "HeadObject",
   "DeleteObject",
+  "RestoreObject",
   "CreateMultipartUpload",
   "UploadPart",
   "UploadPartCopy",
@@ -93,6 +94,7 @@ function objectKind({ method, query, copies }: Asked): OperationKind {
       return part ? "AbortMultipartUpload" : "DeleteObject";
     case "POST":
       if (query.has("uploads")) return "CreateMultipartUpload";
+      if (query.has("restore")) return "RestoreObject";
       return part ? "CompleteMultipartUpload" : "Other";
     case "PUT":
       if (part) return copies ? "UploadPartCopy" : "UploadPart";

@@ -10,6 +10,7 @@ export interface ObjectView {
   readonly etag: string;
   readonly lastModifiedMs: number;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly storageClass: string;
 }
 
 export interface UploadView {
@@ -40,8 +41,9 @@ export async function viewUploads(
   return lists.flat();
 }
 
-function viewObject({ key, size, etag, lastModifiedMs, metadata }: ObjectRecord): ObjectView {
-  return { key, size, etag, lastModifiedMs, metadata };
+function viewObject(record: ObjectRecord): ObjectView {
+  const { key, size, etag, lastModifiedMs, metadata, storageClass } = record;
+  return { key, size, etag, lastModifiedMs, metadata, storageClass };
 }
 
 function viewUpload(bucket: string, upload: Upload): UploadView {

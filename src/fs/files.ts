@@ -6,11 +6,13 @@ import {
   type Base,
   type HandleId,
   type Ino,
+  isArchiveClass,
   partAt,
   S_IFLNK,
   S_IFMT,
 } from "../model/mod.ts";
 import type { Origin, Save, Slot } from "../publish/mod.ts";
+import { assertReadable } from "./archives.ts";
 import { cacheMode } from "./cache-mode.ts";
 import { type Closes, orRefuse } from "./closes.ts";
 import type { Core } from "./core.ts";
@@ -121,9 +123,18 @@ export class Files {
   /** Makes the file `size` bytes long. By truncate(2) nobody has it open: then that is its close, too. */
   async resize(request: Request, node: Node, size: number): Promise<void> {
     this.#core.assertWritable();
-    const save = await this.#resize(request, node, size);
+    const save = await this.#cut(request, node, size);
     if (save !== undefined && node.writers === 0) await this.#closes.close(node, save);
     await endNameless(this.#core, node);
+  }
+
+  async #cut(request: Request, node: Node, size: number): Promise<Save | undefined> {
+    const current = await this.#view.current(node, request.signal);
+    const isArchived = current.kind === "remote" && isArchiveClass(current.file.storageClass);
+    if (size > 0 || !isArchived) return this.#resize(request, node, size);
+    // Nothing of the object is needed: it is replaced as by O_TRUNC.
+    await this.#empty(node, request.signal);
+    return node.save;
   }
 
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
@@ -170,6 +181,7 @@ export class Files {
       if (current.kind === "copy") continue;
       if (current.kind === "local") throw noContent(node);
       if (current.kind === "save" && current.save.content.isEvicted) continue;
+      if (current.kind === "remote") await assertReadable(this.#core, current.file, signal);
       const attributes = await this.#view.attributesOf(node, current, signal);
       const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;

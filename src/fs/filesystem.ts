@@ -3,6 +3,7 @@
 
 import { codeOf } from "../base/mod.ts";
 import { type HandleId, type Ino, type Key } from "../model/mod.ts";
+import { Archives } from "./archives.ts";
 import { NodeAttributes } from "./attributes.ts";
 import { Closes } from "./closes.ts";
 import { Core, type FilesystemOptions } from "./core.ts";
@@ -11,6 +12,7 @@ import { Files } from "./files.ts";
 import { Names } from "./names.ts";
 import { Ranges } from "./ranges.ts";
 import { Renames } from "./renames.ts";
+import { ToldXattrs } from "./told-xattrs.ts";
 import type { Node } from "./tree.ts";
 import type {
   AttributeChanges,
@@ -49,6 +51,8 @@ export class KodoFilesystem implements Filesystem {
   readonly #attributes: NodeAttributes;
   readonly #xattrs: NodeXattrs;
   readonly #unnamed: Unnamed;
+  /** What of the bucket is in an archive, by path. */
+  readonly archives: Archives;
 
   constructor(options: FilesystemOptions) {
     this.#core = new Core(options);
@@ -60,7 +64,12 @@ export class KodoFilesystem implements Filesystem {
     this.#names = new Names(this.#core, this.#view, this.#files);
     this.#renames = new Renames(this.#core, this.#view);
     this.#attributes = new NodeAttributes(this.#core, this.#view);
-    this.#xattrs = new NodeXattrs(this.#view, this.#attributes);
+    this.#xattrs = new NodeXattrs(
+      this.#view,
+      this.#attributes,
+      new ToldXattrs(this.#core, this.#view),
+    );
+    this.archives = new Archives(this.#core);
     this.#unnamed = new Unnamed({
       core: this.#core,
       view: this.#view,

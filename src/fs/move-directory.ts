@@ -5,6 +5,7 @@ import { KodomountError } from "../base/mod.ts";
 import type { ObjectRecord } from "../catalog/mod.ts";
 import { type Attributes, type Etag, type Key, parentKey, toKey } from "../model/mod.ts";
 import type { CopyWant, Save } from "../publish/mod.ts";
+import { assertReadable } from "./archives.ts";
 import type { Core } from "./core.ts";
 import type { Request } from "./types.ts";
 import { pendingAt } from "./view.ts";
@@ -20,7 +21,7 @@ interface Found {
 
 /**
  * @returns false when something in it has changed meanwhile: look again.
- * @throws `CrossDevice` when the directory holds too much for one batch.
+ * @throws `CrossDevice` when the directory holds too much for one batch, `Archived`.
  */
 export async function moveDirectory(
   core: Core,
@@ -118,12 +119,13 @@ function isAbsent(core: Core, key: Key): boolean {
 async function objectsBelow(core: Core, from: Key, signal: AbortSignal): Promise<Map<Key, Found>> {
   const { catalog, loader } = core.options;
   const objects = new Map<Key, Found>();
-  for await (const { key, etag, size } of loader.below(from, signal)) {
+  for await (const { key, etag, size, storageClass } of loader.below(from, signal)) {
     if (objects.size >= OBJECTS_MAX)
       throw new KodomountError(
         "CrossDevice",
         `A directory of more than ${OBJECTS_MAX} objects is not renamed in one step`,
       );
+    await assertReadable(core, { key, storageClass }, signal);
     objects.set(key, { etag, size });
   }
   for (const { key, etag, attributes } of await catalog.objectsBelow(from)) {

@@ -1,7 +1,7 @@
 // Operations on ranges of a file that move no bytes of the caller: allocate, zero, find holes.
 
 import { KodomountError } from "../base/mod.ts";
-import { type HandleId, partAt, partCount } from "../model/mod.ts";
+import { type HandleId, isArchiveClass, partAt, partCount } from "../model/mod.ts";
 import type { Core } from "./core.ts";
 import type { Files } from "./files.ts";
 import type { Node } from "./tree.ts";
@@ -80,7 +80,9 @@ export class Ranges {
     const current = await this.#view.current(source.node, request.signal);
     if (current.kind !== "remote" || from.offset !== to.offset || source.node === target.node)
       throw notInStore();
-    const { key, etag, size } = current.file;
+    const { key, etag, size, storageClass } = current.file;
+    // Reading it says what is to be done.
+    if (isArchiveClass(storageClass)) throw notInStore();
     const end = this.#copyEnd(from.offset, length, size);
     using _ = await target.node.mutex.acquire(request.signal);
     const { save } = target.node;

@@ -3,6 +3,7 @@
 import { anySignal, KodomountError } from "../base/mod.ts";
 import { parseName } from "../model/mod.ts";
 import type { Save } from "../publish/mod.ts";
+import { assertReadable } from "./archives.ts";
 import type { Core } from "./core.ts";
 import { keeperOf } from "./keep.ts";
 import { moveDirectory } from "./move-directory.ts";
@@ -80,6 +81,8 @@ export class Renames {
   ): Promise<boolean> {
     const { publisher } = this.#core.options;
     const to = keyOf(destination, "file");
+    if (found.current.kind === "remote")
+      await assertReadable(this.#core, found.current.file, request.signal);
     const object = await this.#places.objectAt(found, request.signal);
     const replaced =
       target?.kind === "file" ? await this.#places.objectAt(target, request.signal) : undefined;

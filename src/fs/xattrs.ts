@@ -4,6 +4,7 @@
 import { KodomountError } from "../base/mod.ts";
 import type { Xattrs } from "../model/mod.ts";
 import type { NodeAttributes } from "./attributes.ts";
+import { assertNotTold, isTold, type ToldXattrs } from "./told-xattrs.ts";
 import type { Node } from "./tree.ts";
 import type { Request, XattrValue } from "./types.ts";
 import type { View } from "./view.ts";
@@ -17,25 +18,29 @@ const NAMES_SIZE_MAX = 64 * 1024;
 export class NodeXattrs {
   readonly #view: View;
   readonly #attributes: NodeAttributes;
+  readonly #told: ToldXattrs;
 
-  constructor(view: View, attributes: NodeAttributes) {
+  constructor(view: View, attributes: NodeAttributes, told: ToldXattrs) {
     this.#view = view;
     this.#attributes = attributes;
+    this.#told = told;
   }
 
   async get(request: Request, node: Node, nameBytes: Uint8Array): Promise<Uint8Array> {
     const name = parseXattrName(nameBytes);
+    if (isTold(name)) return Buffer.from(await this.#told.get(request, node, name));
     const { xattrs = {} } = await this.#view.attributes(node, request.signal);
     return Buffer.from(valueOf(xattrs, name), "base64");
   }
 
   async list(request: Request, node: Node): Promise<string[]> {
     const { xattrs = {} } = await this.#view.attributes(node, request.signal);
-    return Object.keys(xattrs);
+    return Object.keys(xattrs).filter((name) => !isTold(name));
   }
 
   async set(request: Request, node: Node, nameBytes: Uint8Array, value: XattrValue): Promise<void> {
     const name = parseXattrName(nameBytes);
+    assertNotTold(name);
     const bytes = Buffer.from(value.bytes).toString("base64");
     await this.#change(request, node, (before) => {
       const exists = before[name] !== undefined;
@@ -48,6 +53,7 @@ export class NodeXattrs {
 
   async remove(request: Request, node: Node, nameBytes: Uint8Array): Promise<void> {
     const name = parseXattrName(nameBytes);
+    assertNotTold(name);
     await this.#change(request, node, (before) => {
       valueOf(before, name);
       const { [name]: _, ...rest } = before;

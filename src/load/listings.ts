@@ -11,6 +11,8 @@ export interface ListedFile {
   readonly etag: Etag;
   readonly size: number;
   readonly lastModifiedMs: number;
+  /** undefined: the usual one, or not known. */
+  readonly storageClass?: string | undefined;
 }
 
 export interface Listing {
@@ -213,10 +215,10 @@ export class Listings {
   #partOf(directory: Key, page: ListPage): ListingPart {
     const listing = { files: new Map<string, ListedFile>(), directories: new Set<string>() };
     let hidden: Key | undefined;
-    for (const { key, etag, size, lastModifiedMs } of page.objects) {
+    for (const { key, etag, size, lastModifiedMs, storageClass } of page.objects) {
       if (key === directory) continue;
       const name = nameOf(key);
-      if (isName(name)) listing.files.set(name, { etag, size, lastModifiedMs });
+      if (isName(name)) listing.files.set(name, { etag, size, lastModifiedMs, storageClass });
       else hidden = key;
     }
     for (const prefix of page.prefixes) {

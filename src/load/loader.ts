@@ -17,7 +17,7 @@ import {
   parentKey,
   ROOT_KEY,
 } from "../model/mod.ts";
-import type { ByteRange, ListedObject, ObjectStore } from "../store/mod.ts";
+import type { ByteRange, ListedObject, ObjectHead, ObjectStore } from "../store/mod.ts";
 import { type ListedFile, type ListingPart, Listings } from "./listings.ts";
 import { Metadata } from "./metadata.ts";
 import type { DirectReply, Reader, Version } from "./reader.ts";
@@ -29,6 +29,8 @@ export interface RemoteFile {
   readonly etag: Etag;
   readonly size: number;
   readonly attributes: Attributes;
+  /** undefined: the usual one, or not known. */
+  readonly storageClass?: string | undefined;
 }
 
 export interface RemoteDirectory {
@@ -104,8 +106,18 @@ export class Loader {
 
   /** The object at `key`, a directory's marker too, as the store has it in this moment. */
   async object(key: Key, signal: AbortSignal): Promise<{ etag: Etag; size: number } | undefined> {
-    const head = await this.#options.store.head(key, signal);
+    const head = await this.head(key, signal);
     return head && { etag: head.etag, size: head.size };
+  }
+
+  /** All that the store tells of the object at `key` in this moment. */
+  head(key: Key, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    return this.#options.store.head(key, signal);
+  }
+
+  /** Asks the store for an archived object; see `ObjectStore.restore`. */
+  restore(key: Key, days: number, signal: AbortSignal): Promise<void> {
+    return this.#options.store.restore({ key, days }, signal);
   }
 
   /** A directory's attributes: as this machine knows them, of its marker in the bucket, or the mount's defaults. */
@@ -144,13 +156,14 @@ export class Loader {
     const found: RemoteFile[] = [];
     files.forEach(([, file], index) => {
       const [key, record] = [required(keys[index], "a key for each file"), records[index]];
-      const { etag, size } = file;
+      const { etag, size, storageClass } = file;
       const partial = this.#metadata.peek(key, file) ?? (isLarge ? {} : undefined);
       const attributes =
         record?.etag === etag
           ? record.attributes
           : partial && this.#complete(partial, file.lastModifiedMs);
-      if (attributes !== undefined) found.push({ kind: "file", key, etag, size, attributes });
+      if (attributes !== undefined)
+        found.push({ kind: "file", key, etag, size, attributes, storageClass });
     });
     return found;
   }
@@ -215,7 +228,7 @@ export class Loader {
   }
 
   async #head(key: Key, signal: AbortSignal): Promise<RemoteFile | undefined> {
-    const head = await this.#options.store.head(key, signal);
+    const head = await this.head(key, signal);
     if (head === undefined) return undefined;
     this.#metadata.note(key, head);
     return this.#file(key, head, signal);
@@ -231,12 +244,13 @@ export class Loader {
   }
 
   async #file(key: Key, file: ListedFile, signal: AbortSignal): Promise<RemoteFile> {
-    const { etag, size } = file;
+    const { etag, size, storageClass } = file;
     return {
       kind: "file",
       key,
       etag,
       size,
+      storageClass,
       attributes: await this.attributesOf(key, file, signal),
     };
   }

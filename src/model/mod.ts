@@ -1,4 +1,4 @@
-// Door of `model`: the pure part. Ids, part plan, save and its transition, ensurePart, names, attributes and their metadata, providers.
+// Door of `model`: the pure part. Ids, part plan, save and its transition, ensurePart, names, attributes and their metadata, providers, storage classes.
 
 export * from "./attributes.ts";
 export * from "./conflict.ts";
@@ -10,3 +10,4 @@ export * from "./names.ts";
 export * from "./part-plan.ts";
 export * from "./provider.ts";
 export * from "./save.ts";
+export * from "./storage-class.ts";

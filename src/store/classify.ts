@@ -41,6 +41,7 @@ const BY_CODE: Readonly<Record<string, Code>> = {
   EntityTooSmall: "BadPart",
   InvalidObjectState: "Archived",
   ObjectNotInActiveTierError: "Archived",
+  RestoreAlreadyInProgress: "Busy",
   InvalidRange: "Invalid",
   EntityTooLarge: "TooLarge",
   KeyTooLongError: "NameTooLong",

@@ -1,7 +1,15 @@
 // What the product asks of an object store. One implementation speaks S3 (`s3-store.ts`); wrappers of the same interface
 // add retries, logging and faults. `test/contract` runs one suite over all of them, in the order of this file.
 
-import type { Etag, Key, PartNumber, ProviderProfile, Sha256, UploadId } from "../model/mod.ts";
+import type {
+  Archive,
+  Etag,
+  Key,
+  PartNumber,
+  ProviderProfile,
+  Sha256,
+  UploadId,
+} from "../model/mod.ts";
 import type { Congestion } from "./congestion.ts";
 
 /**
@@ -67,18 +75,31 @@ export interface ObjectStore {
   delete(key: Key, signal?: AbortSignal): Promise<void>;
 
   /**
+   * RestoreObject: asks for an archived object, or keeps one that is restored for longer. Returns at once; HEAD tells when it
+   * is there. @throws `Busy` when it was asked for already, `Archived` when it is in no archive, `NotFound`.
+   */
+  restore(request: { key: Key; days: number }, signal?: AbortSignal): Promise<void>;
+
+  /**
    * A server-side copy in one request, of an object up to the profile's `copySizeMax`.
    * @param request.metadata replaces the source's metadata; undefined keeps it.
-   * @throws `PreconditionFailed` when the source is no longer `etag` (where the store checks it), `NotFound`.
+   * @param request.storageClass of the copy: it is never that of the source by itself. undefined: the bucket's usual one.
+   * @throws `PreconditionFailed` when the source is no longer `etag` (where the store checks it), `NotFound`, `Archived`.
    */
   copy(
-    request: { from: Key; to: Key; etag: Etag; metadata?: Record<string, string> },
+    request: {
+      from: Key;
+      to: Key;
+      etag: Etag;
+      metadata?: Record<string, string>;
+      storageClass?: string | undefined;
+    },
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }>;
 
-  /** CreateMultipartUpload. The metadata is that of the object to be. Several uploads of one key may live side by side. */
+  /** CreateMultipartUpload. Metadata and class are those of the object to be. Several uploads of one key may live side by side. */
   createUpload(
-    request: { key: Key; metadata: Record<string, string> },
+    request: { key: Key; metadata: Record<string, string>; storageClass?: string | undefined },
     signal?: AbortSignal,
   ): Promise<{ uploadId: UploadId }>;
 
@@ -136,7 +157,10 @@ export interface ObjectHead {
   readonly etag: Etag;
   readonly size: number;
   readonly lastModifiedMs: number;
+  /** undefined: the usual one, or the store does not say. */
   readonly storageClass: string | undefined;
+  /** Of an object that is in an archive; undefined: it can be read as any other. */
+  readonly archive?: Archive | undefined;
   /** User metadata, lower-case names without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -170,6 +194,8 @@ export interface PutRequest {
   readonly body: Body;
   readonly sha256: Sha256;
   readonly metadata: Record<string, string>;
+  /** undefined: the bucket's usual one. */
+  readonly storageClass?: string | undefined;
 }
 
 /** What is sent: bytes in memory, or the first `size` bytes of a file, read as they go out, by the calling thread. */

@@ -1,6 +1,6 @@
 // Bodies on their way to the store, as the SDK takes them, and the hash that is signed with them.
 
-import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
+import type { PutObjectCommandInput, StorageClass } from "@aws-sdk/client-s3";
 import type { Sha256 } from "../model/mod.ts";
 import { FileBody } from "./file-body.ts";
 import type { Body } from "./object-store.ts";
@@ -13,6 +13,15 @@ export function toBody(
   // Our transport knows the class; the SDK looks at its `byteLength` at most, and has no type for a body that is none of its own.
   const file: unknown = new FileBody(body.path, body.size);
   return { Body: file as Uint8Array, ContentLength: body.size };
+}
+
+/** The field of a command that says of which class the object is to be; the SDK knows the names of one provider only. */
+export function toClass(
+  storageClass: string | undefined,
+): Pick<PutObjectCommandInput, "StorageClass"> {
+  if (storageClass === undefined) return {};
+  const name: unknown = storageClass;
+  return { StorageClass: name as StorageClass };
 }
 
 /** A command of the SDK, as far as it is looked at here. */

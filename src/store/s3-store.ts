@@ -12,6 +12,7 @@ import {
   ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
+  RestoreObjectCommand,
   type S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -20,6 +21,7 @@ import { codeOf, invariant, KodomountError } from "../base/mod.ts";
 import {
   type Etag,
   type Key,
+  parseArchive,
   toKey,
   toPartNumber,
   toUploadId,
@@ -27,6 +29,7 @@ import {
 } from "../model/mod.ts";
 import { classify } from "./classify.ts";
 import { createClient, type StoreDeps } from "./client.ts";
+import { assertStore, tokenOf } from "./list-reply.ts";
 import type {
   ByteRange,
   HeldPart,
@@ -37,7 +40,7 @@ import type {
   PutRequest,
   StoreOptions,
 } from "./object-store.ts";
-import { toBody, withHash } from "./payload.ts";
+import { toBody, toClass, withHash } from "./payload.ts";
 import { etagOf, quoted, readReply, toRange } from "./read-reply.ts";
 
 /** How long the store may work by itself, on a copy or on joining parts, without a byte to us. */
@@ -74,6 +77,7 @@ class S3Store implements ObjectStore {
           size: reply.ContentLength ?? 0,
           lastModifiedMs: reply.LastModified?.getTime() ?? 0,
           storageClass: reply.StorageClass,
+          archive: parseArchive(reply.StorageClass, reply.Restore),
           metadata: reply.Metadata ?? {},
         };
       });
@@ -157,9 +161,14 @@ class S3Store implements ObjectStore {
   }
 
   async put(request: PutRequest, signal?: AbortSignal): Promise<{ etag: Etag }> {
-    const { key, body, sha256, metadata } = request;
+    const { key, body, sha256, metadata, storageClass } = request;
     const command = withHash(
-      new PutObjectCommand({ ...this.#at(key), ...toBody(body), Metadata: metadata }),
+      new PutObjectCommand({
+        ...this.#at(key),
+        ...toBody(body),
+        Metadata: metadata,
+        ...toClass(storageClass),
+      }),
       sha256,
     );
     return this.#send(`PUT ${key}`, signal, async (call) => ({
@@ -177,15 +186,24 @@ class S3Store implements ObjectStore {
     }
   }
 
+  async restore({ key, days }: { key: Key; days: number }, signal?: AbortSignal): Promise<void> {
+    const command = new RestoreObjectCommand({
+      ...this.#at(key),
+      RestoreRequest: { Days: days, GlacierJobParameters: { Tier: "Standard" } },
+    });
+    await this.#send(`RESTORE ${key}`, signal, (call) => this.#client.send(command, call));
+  }
+
   async copy(
-    request: { from: Key; to: Key; etag: Etag; metadata?: Record<string, string> },
+    request: Parameters<ObjectStore["copy"]>[0],
     signal?: AbortSignal,
   ): Promise<{ etag: Etag }> {
-    const { from, to, etag, metadata } = request;
+    const { from, to, etag, metadata, storageClass } = request;
     const command = new CopyObjectCommand({
       ...this.#at(to),
       CopySource: this.#source(from),
       CopySourceIfMatch: etag,
+      ...toClass(storageClass),
       ...(metadata === undefined
         ? {}
         : { Metadata: metadata, MetadataDirective: "REPLACE" as const }),
@@ -197,11 +215,15 @@ class S3Store implements ObjectStore {
   }
 
   async createUpload(
-    request: { key: Key; metadata: Record<string, string> },
+    request: Parameters<ObjectStore["createUpload"]>[0],
     signal?: AbortSignal,
   ): Promise<{ uploadId: UploadId }> {
-    const { key, metadata } = request;
-    const command = new CreateMultipartUploadCommand({ ...this.#at(key), Metadata: metadata });
+    const { key, metadata, storageClass } = request;
+    const command = new CreateMultipartUploadCommand({
+      ...this.#at(key),
+      Metadata: metadata,
+      ...toClass(storageClass),
+    });
     return this.#send(`CREATE UPLOAD ${key}`, signal, async (call) => {
       const { UploadId } = await this.#client.send(command, call);
       if (!UploadId)
@@ -363,17 +385,4 @@ async function ofUpload<T>(reply: Promise<T>): Promise<T> {
     if (!(error instanceof KodomountError) || error.code !== "NotFound") throw error;
     throw new KodomountError("NoSuchUpload", error.message, { cause: error });
   }
-}
-
-/** A page of somebody who answers in the store's place parses as an empty list; a store's says at least one of these. */
-function assertStore(...fields: unknown[]): void {
-  if (fields.every((field) => field === undefined))
-    throw new KodomountError("Unavailable", "the reply is no list, so it is not a store's");
-}
-
-/** A listing that silently ended early would make objects disappear. */
-function tokenOf(truncated: boolean | undefined, token: string | undefined): string | undefined {
-  if (!truncated) return undefined;
-  if (!token) throw new KodomountError("Rejected", "The store gave a part of a list and no way on");
-  return token;
 }

@@ -55,6 +55,7 @@ export function withRetry(
     list: (request, signal) => retry(request.prefix, () => store.list(request, signal), signal),
     put: (request, signal) => retry(request.key, () => store.put(request, signal), signal),
     delete: (key, signal) => retry(key, () => store.delete(key, signal), signal),
+    restore: (request, signal) => retry(request.key, () => store.restore(request, signal), signal),
     copy: (request, signal) => retry(request.to, () => store.copy(request, signal), signal),
     createUpload: (request, signal) =>
       retry(request.key, () => store.createUpload(request, signal), signal),

@@ -39,6 +39,7 @@ export function mountBeforeEach(
       region: "test",
       clock: systemClock,
       log: silentLog,
+      limits: { restoreMs: 700 },
     });
     const endpoint = { endpoint: emulator.endpoint, region: "test", bucket: "bucket" };
     const given = typeof options === "function" ? options() : options;

@@ -59,8 +59,9 @@ export async function putForeign(
   key: string,
   bytes: Buffer,
   metadata: Record<string, string> = {},
+  storageClass?: string,
 ): Promise<void> {
   const sha256 = toSha256(createHash("sha256").update(bytes).digest("hex"));
   const body = { kind: "bytes", bytes } as const;
-  await world.bucket().put({ key: toKey(key), body, sha256, metadata });
+  await world.bucket().put({ key: toKey(key), body, sha256, metadata, storageClass });
 }

@@ -28,6 +28,8 @@ export interface WorldOptions {
   /** Bytes that one CopyObject takes; larger objects are copied by parts. */
   readonly copySizeMax?: number;
   readonly persistAttributes?: boolean;
+  /** How long the store takes to restore an archived object. */
+  readonly restoreMs?: number;
   /** How long a lookup may take. */
   readonly deadlineMs?: number;
   /** In the place of the real things. */
@@ -66,6 +68,7 @@ export class World implements AsyncDisposable {
       region: "test",
       clock: systemClock,
       log: silentLog,
+      limits: { restoreMs: options.restoreMs ?? 0 },
     });
     return new World({ emulator, stateDir: join(temp.path, "state"), temp, options });
   }

@@ -12,10 +12,12 @@ import { Running } from "../../../src/cli/running.ts";
 import type { Surroundings } from "../../../src/config/mod.ts";
 import {
   type Action,
+  type ArchiveStatus,
   type ControlServer,
   type ControlTarget,
   controlSocket,
   type PendingStatus,
+  type RestoreOrder,
   startControl,
 } from "../../../src/control/mod.ts";
 import { load } from "../config/load.ts";
@@ -106,6 +108,9 @@ export class FakeMount {
   readonly acted: Action[] = [];
   /** What the mount does when it is asked to warm. */
   warm: ControlTarget["warm"] = async () => ({ files: 0, bytes: 0, bytesFetched: 0, failed: [] });
+  /** What it says of archived files, one after the other. */
+  readonly archived = new Map<string, ArchiveStatus[]>();
+  readonly asked: RestoreOrder[] = [];
   readonly running: Running;
   #letGo: () => void = () => undefined;
   #control: ControlServer | undefined;
@@ -134,6 +139,13 @@ export class FakeMount {
         this.acted.push(action);
       },
       warm: (...given) => this.warm(...given),
+      archives: {
+        status: async (path) => this.archived.get(path)?.shift() ?? { path, state: "stored" },
+        restore: async (path, days, signal) => {
+          this.asked.push({ path, days });
+          return [await this.running.archive(path, signal)];
+        },
+      },
       spill: () => ({ used: 1024, limit: 1024 ** 3 }),
       progress: () => ({ inFlight: 3, bytesAcknowledged: 8 * 1024 ** 2 }),
       goodput: () => 1024 ** 2,

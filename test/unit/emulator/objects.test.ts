@@ -12,6 +12,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  RestoreObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,7 +39,9 @@ let client: S3Client;
 const Bucket = "bucket";
 
 beforeAll(async () => {
-  server = await startTestEmulator({ limits: { pageSizeMax: 4, copySizeMax: 100 } });
+  server = await startTestEmulator({
+    limits: { pageSizeMax: 4, copySizeMax: 100, restoreMs: 300 },
+  });
   client = clientOf(server.emulator);
 });
 afterAll(async () => {
@@ -245,5 +248,37 @@ describe("emulator: listings and buckets", () => {
     expect(await refusal(client.send(new ListMultipartUploadsCommand({ Bucket })))).toBe(
       "501 NotImplemented",
     );
+  });
+});
+
+describe("emulator: archives", () => {
+  const Key = "archived";
+  const restore = (Days = 1): Promise<string> =>
+    refusal(client.send(new RestoreObjectCommand({ Bucket, Key, RestoreRequest: { Days } })));
+  const get = (): Promise<string> => refusal(client.send(new GetObjectCommand({ Bucket, Key })));
+
+  test("what is archived is not read or copied before it was restored", async () => {
+    const StorageClass = "GLACIER";
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: "x", StorageClass }));
+    const copy = new CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/${Key}` });
+    expect(await get()).toBe("403 InvalidObjectState");
+    expect(await refusal(client.send(copy))).toBe("403 InvalidObjectState");
+    expect(await restore(0)).toBe("400 InvalidArgument");
+    expect(await restore()).toBe("accepted");
+    expect(await restore()).toBe("409 RestoreAlreadyInProgress");
+    const head = () => client.send(new HeadObjectCommand({ Bucket, Key }));
+    expect((await head()).Restore).toBe('ongoing-request="true"');
+    await expect.poll(async () => (await head()).Restore).toMatch(/^ongoing-request="false", exp/);
+    expect([await get(), await restore(), await refusal(client.send(copy))]).toEqual([
+      "accepted",
+      "accepted",
+      "accepted",
+    ]);
+  });
+
+  test("what is not archived is not restored", async () => {
+    await client.send(new PutObjectCommand({ Bucket, Key: "plain", Body: "x" }));
+    const asked = new RestoreObjectCommand({ Bucket, Key: "plain", RestoreRequest: { Days: 1 } });
+    expect(await refusal(client.send(asked))).toBe("403 InvalidObjectState");
   });
 });
