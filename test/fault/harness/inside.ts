@@ -6,6 +6,7 @@ import { type Armed, arm } from "./arm.ts";
 import { checkExactly, checkPromises, checkSynced } from "./check.ts";
 import { drain, dropKept, retryParked } from "./drain.ts";
 import { leftovers } from "./leftovers.ts";
+import type { Moment } from "./life.ts";
 import { LISTING_TTL_MS, Machine } from "./machine.ts";
 import { Model } from "./model.ts";
 import type { Operation } from "./operations.ts";
@@ -53,18 +54,24 @@ class Run implements AsyncDisposable {
   #lastRoot = "r0";
   /** Restarts so far. */
   #deaths = 0;
+  #isRecovering = false;
 
   private constructor(scenario: Scenario, machine: Machine) {
     this.#scenario = scenario;
     this.#machine = machine;
     this.#random = randomOf(scenario.seed + 0x5eed);
-    this.#watcher = new Watcher({ emulator: () => machine.emulator, model: this.#model });
     this.#armed = arm(scenario.fault, {
       machine,
       model: this.#model,
       random: randomOf(scenario.seed + 0xfa17),
       killWriter: () => this.#player?.kill() ?? false,
       operations: this.#operations("r0"),
+    });
+    this.#watcher = new Watcher({
+      emulator: () => machine.emulator,
+      model: this.#model,
+      // What is parked, or was damaged, is not waited for.
+      isOrdered: !this.#armed.mayFail && scenario.fault.kind !== "damage",
     });
   }
 
@@ -119,15 +126,35 @@ class Run implements AsyncDisposable {
     await this.#machine.buried();
     this.#model.forgetOpen();
     await this.#armed.whileDown();
-    const { publisher } = await this.#machine.start();
+    if (this.#deaths === 1) this.#killAgain();
+    this.#isRecovering = true;
+    try {
+      await this.#machine.start();
+    } catch (error) {
+      if (!this.#machine.life.isOver) throw error;
+    }
     await drain(this.#machine);
+    this.#isRecovering = false;
     // A second death: the fault was armed for a moment that has come now.
     if (this.#machine.life.isOver) return this.#startAgain();
+    const publisher = this.#publisher();
     const isDamaged = fault.kind === "damage" && fault.of === "spill";
     if (!isDamaged && program !== "safetensors" && program !== "rsync")
       this.#failures.push(
         ...(await checkSynced(this.#model, publisher, await this.#watcher.look())),
       );
+  }
+
+  /** One in two that died dies once more while it recovers. */
+  #killAgain(): void {
+    const { moments } = this.#machine;
+    const random = randomOf(this.#scenario.seed + 0xdead);
+    if (random.next() < 0.5) return;
+    const kind = random.pick<Moment["kind"]>(["disk", "catalog", "request"]);
+    const count = moments.count(kind) + random.log(1, 30);
+    moments.at({ kind, edge: random.pick(["before", "after"]), count }, () => {
+      if (this.#isRecovering) this.#machine.kill();
+    });
   }
 
   /** The fault has ended: what is parked is tried again, and every promise must be kept. */

@@ -69,7 +69,7 @@ export class Machine implements AsyncDisposable {
     return new Machine({ temp, emulator, options, storeTime });
   }
 
-  /** Another process on what the disk has. @throws what the product says when it cannot. */
+  /** Another process on what the disk has. @throws what the product says when it cannot; `Unreachable` when it is killed. */
   async start(): Promise<Running> {
     this.life = new Life(this.moments, this.clock);
     const { life } = this;
@@ -78,7 +78,7 @@ export class Machine implements AsyncDisposable {
     this.#plain = createS3Store(this.storeOptions(lanes), { clock, log });
     const plain = life.seam(this.#plain, "request");
     const sender = createSender(withRetry(plain, { clock, log }), lanes);
-    this.running = await assemble({
+    const starting = assemble({
       storeOptions: this.storeOptions(lanes),
       stateDir: this.stateDir,
       bootId: `boot ${this.#boot}`,
@@ -102,6 +102,7 @@ export class Machine implements AsyncDisposable {
         openDatabase: async (dir) => life.seam(await this.database.open(dir), "catalog", ["batch"]),
       },
     });
+    this.running = await life.orGone(starting);
     return this.running;
   }
 

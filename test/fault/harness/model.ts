@@ -34,8 +34,8 @@ export class Model {
   readonly synced = new Map<string, Buffer>();
   /** Nobody else writes into the bucket: then nothing older comes back, and promises show in the bucket. */
   isAlone = true;
-  /** The order in which files that are new were closed, by directory: the bucket shows them in that order. */
-  readonly closes: { path: string; sha256: string }[] = [];
+  /** Files that were not there before, in the order of their closes, until something else happens to them. */
+  newFiles: readonly string[] = [];
   /** Versions that may be visible at a key, each with its places in the order of the closes. */
   readonly #allowed = new Map<string, Map<string, number[]>>();
   /** Closed under a temporary name: kept, but published by its rename only. */
@@ -80,6 +80,10 @@ export class Model {
 
   before(operation: Operation): void {
     this.#moving = [];
+    for (const path of pathsOf(operation))
+      this.newFiles = this.newFiles.filter(
+        (each) => each !== path && movedBelow(each, path, "") === undefined,
+      );
     switch (operation.do) {
       case "create":
         this.#open.set(operation.file, {
@@ -206,10 +210,11 @@ export class Model {
     this.#open.delete(name);
     if (heldAt === path) this.#held.set(path, content);
     if (!dirty || heldAt === path) return;
+    const isNew = !this.#content.has(path);
     this.#content.set(path, content);
     this.#settle(path, outcomeOf(content));
     this.synced.delete(path);
-    this.closes.push({ path, sha256: sha256(content) });
+    if (isNew) this.newFiles = [...this.newFiles, path];
   }
 
   #beforeRename({ from, to }: { from: string; to: string }): void {
@@ -285,6 +290,22 @@ export class Model {
 function openFile(path: string, content: Buffer): OpenFile {
   const state = { append: false, dirty: false, synced: undefined, heldAt: undefined };
   return { path, content, before: content, ...state };
+}
+
+/** What it makes, changes or removes. */
+function pathsOf(operation: Operation): string[] {
+  switch (operation.do) {
+    case "create":
+    case "open":
+    case "unlink":
+      return [operation.path];
+    case "rename":
+      return [operation.from, operation.to];
+    case "run":
+      return operation.saves.map(({ path }) => path);
+    default:
+      return [];
+  }
 }
 
 function movedBelow(path: string, from: string, to: string): string | undefined {

@@ -149,7 +149,11 @@ class RealRun implements AsyncDisposable {
   private constructor(scenario: Scenario, stage: RealStage) {
     this.#scenario = scenario;
     this.#stage = stage;
-    this.#watcher = new Watcher({ emulator: () => stage.emulator, model: this.#model });
+    this.#watcher = new Watcher({
+      emulator: () => stage.emulator,
+      model: this.#model,
+      isOrdered: !(scenario.fault.kind === "store" || scenario.fault.kind === "stranger"),
+    });
   }
 
   static async create(scenario: Scenario): Promise<RealRun> {

@@ -13,6 +13,8 @@ const BUCKET = "bucket";
 export interface WatcherOptions {
   readonly emulator: () => Emulator;
   readonly model: Model;
+  /** Nothing is ever refused: then what was closed earlier in a directory shows earlier (S2.4). */
+  readonly isOrdered: boolean;
 }
 
 export class Watcher {
@@ -33,9 +35,13 @@ export class Watcher {
   /** Objects by key, as hashes of their content. */
   async look(): Promise<Map<string, string>> {
     using _ = await this.#looking.acquire();
-    const { emulator } = this.#options;
+    const { emulator, model, isOrdered } = this.#options;
     const visible = new Map<string, string>();
-    for (const { key, etag } of emulator().objects(BUCKET)) {
+    const objects = emulator().objects(BUCKET);
+    if (isOrdered)
+      for (const text of disorder(model.newFiles, new Set(objects.map(({ key }) => key))))
+        this.#fail(text);
+    for (const { key, etag } of objects) {
       const digest = await this.#digestOf(key, etag);
       if (digest === undefined) continue;
       visible.set(key, digest);
@@ -90,4 +96,17 @@ export class Watcher {
   #fail(text: string): void {
     if (!this.failures.includes(text)) this.failures.push(text);
   }
+}
+
+/** What shows before what was closed earlier in its directory. `paths`: in the order of their closes. */
+function disorder(paths: readonly string[], visible: ReadonlySet<string>): string[] {
+  const missing = new Map<string, string>();
+  const failures: string[] = [];
+  for (const path of paths) {
+    const directory = path.slice(0, path.lastIndexOf("/") + 1);
+    const before = missing.get(directory);
+    if (!visible.has(path)) missing.set(directory, before ?? path);
+    else if (before !== undefined) failures.push(`${path} is visible before ${before}`);
+  }
+  return failures;
 }
