@@ -238,6 +238,7 @@ async function startLoader(
       store: { ...toStoreOptions(config), connections: READ_CONNECTIONS },
       memory: config.readMemory,
       cache,
+      readEndpoint: config.readEndpoint,
     },
     log,
   );

@@ -90,19 +90,7 @@ function options(): Option[] {
       "--state-dir <dir>",
       "on a local disk; what is pending is there (default: below XDG_STATE_HOME, as root /var/lib/kodomount)",
     ),
-    new Option(
-      "--list-ttl <time>",
-      `how old a listing may be: until when changes by other clients show (default: ${LIST_TTL_DEFAULT})`,
-    ),
-    new Option(
-      "--read-memory <size>",
-      `memory for reads: what was fetched, and what is fetched ahead (default: ${READ_MEMORY_DEFAULT})`,
-    ),
-    new Option("--cache-dir <dir>", "keep what was read on this local disk, also for later mounts"),
-    new Option(
-      "--cache-size <size>",
-      "bytes that it may take there (default: 80 % of what is free, 10 % on the disk of the state directory)",
-    ),
+    ...readOptions(),
     new Option(
       "--spill-limit <size>",
       "bytes that pending files may take there (default: 80 % of what is free)",
@@ -128,6 +116,28 @@ function options(): Option[] {
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
     ),
     ...hidden.map((flags) => new Option(flags).hideHelp()),
+  ];
+}
+
+function readOptions(): Option[] {
+  return [
+    new Option(
+      "--read-endpoint <url>",
+      "where content is read first: a CDN or a custom domain before the bucket",
+    ),
+    new Option(
+      "--list-ttl <time>",
+      `how old a listing may be: until when changes by other clients show (default: ${LIST_TTL_DEFAULT})`,
+    ),
+    new Option(
+      "--read-memory <size>",
+      `memory for reads: what was fetched, and what is fetched ahead (default: ${READ_MEMORY_DEFAULT})`,
+    ),
+    new Option("--cache-dir <dir>", "keep what was read on this local disk, also for later mounts"),
+    new Option(
+      "--cache-size <size>",
+      "bytes that it may take there (default: 80 % of what is free, 10 % on the disk of the state directory)",
+    ),
   ];
 }
 

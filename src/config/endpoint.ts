@@ -6,6 +6,7 @@ import { badValue } from "./bad-value.ts";
 export interface EndpointFlags {
   readonly provider?: string | undefined;
   readonly endpoint?: string | undefined;
+  readonly readEndpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly allowHttp?: boolean | undefined;
 }
@@ -39,7 +40,7 @@ export function parseEndpoint(
       undefined,
       "which store it is in is not known; give '--endpoint URL', or '--provider kodo' or 'aws' with '--region'",
     );
-  if (url !== undefined) assertAllowed(url, flags);
+  if (url !== undefined) assertAllowed("'--endpoint'", url, flags.allowHttp);
   const region = parseRegion(provider, flags.region, { url, hint: hints.region });
   const address = url?.origin ?? PROVIDERS[provider].endpoint?.replace("{region}", region);
   if (address === undefined)
@@ -49,6 +50,18 @@ export function parseEndpoint(
       "such a store has no address of its own; give '--endpoint URL' too",
     );
   return { provider, endpoint: address, region };
+}
+
+/** Scheme, host and perhaps a path, without a trailing slash. @throws `Config`. */
+export function parseReadEndpoint(flags: EndpointFlags): string | undefined {
+  const { readEndpoint: text, allowHttp } = flags;
+  if (text === undefined) return undefined;
+  const what = "'--read-endpoint'";
+  const url = parseAddress(what, text, "https://cdn.example.com");
+  if (url.search !== "" || url.hash !== "")
+    throw badValue(what, text, "a key is put behind it, so it must not have '?' or '#' in it");
+  assertAllowed(what, url, allowHttp);
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }
 
 function parseProvider(name: string | undefined): ProviderName | undefined {
@@ -68,8 +81,8 @@ function isBelow(host: string, domain: string): boolean {
   return host.endsWith(`.${domain}`);
 }
 
-function parseUrl(text: string): URL {
-  const what = "'--endpoint'";
+/** @param like what it should look like. */
+function parseAddress(what: string, text: string, like: string): URL {
   if (text.includes("@"))
     throw badValue(
       what,
@@ -82,13 +95,17 @@ function parseUrl(text: string): URL {
       text,
       "it must begin with https:// (or http:// for a store on this machine)",
     );
-  let url: URL;
   try {
-    url = new URL(text);
+    return new URL(text);
   } catch {
     // The reason that URL gives ("Invalid URL") says less than this.
-    throw badValue(what, text, "it is not a URL; it must be like https://s3.cn-east-1.qiniucs.com");
+    throw badValue(what, text, `it is not a URL; it must be like ${like}`);
   }
+}
+
+function parseUrl(text: string): URL {
+  const what = "'--endpoint'";
+  const url = parseAddress(what, text, "https://s3.cn-east-1.qiniucs.com");
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "")
     throw badValue(
       what,
@@ -104,12 +121,12 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-function assertAllowed(url: URL, flags: EndpointFlags): void {
-  if (url.protocol === "https:" || flags.allowHttp === true || isLoopback(url.hostname)) return;
+function assertAllowed(what: string, url: URL, allowHttp: boolean | undefined): void {
+  if (url.protocol === "https:" || allowHttp === true || isLoopback(url.hostname)) return;
   throw badValue(
-    "'--endpoint'",
-    flags.endpoint,
-    "over http:// everybody on the way can read and change what is saved; use https://, or allow it by '--allow-http'",
+    what,
+    url.href.replace(/\/$/, ""),
+    "over http:// everybody on the way can read and change what is sent; use https://, or allow it by '--allow-http'",
   );
 }
 

@@ -14,7 +14,7 @@ import {
 } from "../model/mod.ts";
 import { badValue } from "./bad-value.ts";
 import { type Credentials, type Environment, findCredentials } from "./credentials.ts";
-import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { type Endpoint, parseEndpoint, parseReadEndpoint } from "./endpoint.ts";
 import type { MountFlags } from "./mount-flags.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { parseCount, parseDuration, parseSize } from "./quantity.ts";
@@ -33,6 +33,8 @@ export interface MountConfig {
   readonly prefix: string;
   /** With scheme, without a trailing slash. */
   readonly endpoint: string;
+  /** Where content is read first: scheme, host and perhaps a path, without a trailing slash. */
+  readonly readEndpoint?: string | undefined;
   readonly region: string;
   readonly provider: ProviderName;
   /** Never logged, never an argument. */
@@ -99,6 +101,7 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   bucket: z.string().min(1),
   prefix: z.string().regex(/^$|\/$/),
   endpoint: z.url(),
+  readEndpoint: z.url().optional(),
   region: z.string().min(1),
   provider: z.enum(["kodo", "aws", "generic"]),
   credentials: z.discriminatedUnion("kind", [
@@ -159,6 +162,7 @@ export function loadMountConfig(
   return parseMountConfig({
     ...source,
     ...store.endpoint,
+    readEndpoint: parseReadEndpoint(flags),
     credentials: store.credentials,
     dir: absolute("the mount point", request.dir, around),
     stateDir: stateDirOf(flags, { source, endpoint: store.endpoint, around }),

@@ -16,6 +16,7 @@ export interface MountFlags {
   readonly congestion?: string | undefined;
   readonly provider?: string | undefined;
   readonly endpoint?: string | undefined;
+  readonly readEndpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
   readonly log?: string | undefined;

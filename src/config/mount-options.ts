@@ -19,6 +19,7 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
   congestion: "congestion",
   provider: "provider",
   endpoint: "endpoint",
+  "read-endpoint": "readEndpoint",
   region: "region",
   profile: "profile",
   log: "log",

@@ -3,7 +3,8 @@
 import path from "node:path";
 import { type Clock, errnoOf } from "../base/mod.ts";
 import { FILE_NAME, TABLE_SIZE } from "./cache-file.ts";
-import type { CacheHealth, CacheIo } from "./cache-io.ts";
+import type { CacheIo } from "./cache-io.ts";
+import type { Health } from "./health.ts";
 
 export interface CacheFilesOptions {
   readonly dir: string;
@@ -11,7 +12,7 @@ export interface CacheFilesOptions {
   readonly size: number;
   readonly clock: Clock;
   readonly io: CacheIo;
-  readonly health: CacheHealth;
+  readonly health: Health;
   /** What is remembered of the file is not to be believed any more. */
   readonly onRemoved: (name: string) => void;
 }

@@ -20,7 +20,8 @@ import {
   type Table,
 } from "./cache-file.ts";
 import { CacheFiles } from "./cache-files.ts";
-import { CacheHealth, type CacheIo } from "./cache-io.ts";
+import type { CacheIo } from "./cache-io.ts";
+import { Health } from "./health.ts";
 
 export interface DiskCacheOptions {
   /** Used by nobody else; see `lockCache`. */
@@ -56,7 +57,7 @@ export class DiskCache {
   readonly #dir: string;
   readonly #log: Log;
   readonly #io: CacheIo;
-  readonly #health: CacheHealth;
+  readonly #health: Health;
   readonly #files: CacheFiles;
   readonly #background: Background;
   readonly #tables = new LRUCache<string, Promise<Table>>({ max: TABLES_MAX });
@@ -70,7 +71,12 @@ export class DiskCache {
     this.#dir = path.join(dir, SUBDIRECTORY);
     this.#log = log;
     this.#io = io;
-    this.#health = new CacheHealth(dir, clock, log);
+    this.#health = new Health({
+      clock,
+      log,
+      failing: `The cache at ${dir} cannot be used, and reads go on without it`,
+      again: "The cache can be used again",
+    });
     this.#files = new CacheFiles({
       dir: this.#dir,
       size,

@@ -8,6 +8,8 @@ export interface ReadThreadOptions {
   readonly store: StoreOptions;
   /** Bytes, see `BlocksOptions`. */
   readonly memory: number;
+  /** A CDN or the like that is asked for content first; see `ReadEndpointOptions`. */
+  readonly readEndpoint?: string | undefined;
   /** Absent: nothing is kept on the disk. */
   readonly cache?: CacheOptions | undefined;
 }

@@ -12,10 +12,11 @@ import {
   systemClock,
   threadLog,
 } from "../base/mod.ts";
-import { createS3Store, withRetry } from "../store/mod.ts";
+import { createReadEndpoint, createS3Store, withRetry } from "../store/mod.ts";
 import { Blocks, explain as explainRead } from "./blocks.ts";
 import { CachedReads } from "./cached-reads.ts";
 import { DiskCache } from "./disk-cache.ts";
+import { EndpointReads } from "./endpoint-reads.ts";
 import type { ReadAnswer, ReadOrder, ReadReport, ReadThreadOptions } from "./read-messages.ts";
 import type { ReadRequest } from "./reader.ts";
 
@@ -23,12 +24,13 @@ const port = parentPort;
 invariant(port !== null, "this file runs in a worker thread");
 
 // What our own other half has posted.
-const { store: storeOptions, memory, cache } = workerData as ReadThreadOptions;
+const { store: storeOptions, memory, cache, readEndpoint } = workerData as ReadThreadOptions;
 const source = [storeOptions.endpoint, storeOptions.bucket, storeOptions.prefix].join("\0");
 const clock = systemClock;
 const log = threadLog("read", report);
 const background = new Background(log);
-const remote = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log });
+const store = withRetry(createS3Store(storeOptions, { clock, log }), { clock, log });
+const remote = readEndpoint === undefined ? store : throughEndpoint(readEndpoint);
 const cached = cache && new CachedReads(remote, new DiskCache({ ...cache, source, clock, log }));
 const blocks = new Blocks({ store: cached ?? remote, clock, memory });
 const running = new Map<number, AbortController>();
@@ -39,6 +41,11 @@ port.on("message", (order: ReadOrder) => {
   else if ("keep" in order) answer(order.id, (signal) => keep(order.keep, signal));
   else answer(order.id, (signal) => blocks.read(order.request, signal, order.direct));
 });
+
+function throughEndpoint(url: string): EndpointReads {
+  const endpoint = createReadEndpoint({ url, store: storeOptions }, { clock, log });
+  return new EndpointReads({ endpoint, store, clock, log });
+}
 
 function answer(id: number, task: (signal: AbortSignal) => Promise<ReadAnswer>): void {
   background.run("A read", () => perform(id, task));

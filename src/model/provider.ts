@@ -22,6 +22,8 @@ export interface ProviderProfile {
   /** Features that such a store takes without a word and does not act upon. */
   readonly ignores: readonly ("if-none-match" | "if-match" | "copy-source-if-match")[];
   readonly storageClasses: readonly string[];
+  /** Whether an address of its own, before the bucket, wants a token of the keys in the URL. */
+  readonly signsDownloads: boolean;
 }
 
 export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
@@ -45,6 +47,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
       "DEEP_ARCHIVE",
       "INTELLIGENT_TIERING",
     ],
+    signsDownloads: true,
   },
   aws: {
     name: "aws",
@@ -67,6 +70,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
       "GLACIER",
       "DEEP_ARCHIVE",
     ],
+    signsDownloads: false,
   },
   generic: {
     name: "generic",
@@ -81,5 +85,6 @@ export const PROVIDERS: Readonly<Record<ProviderName, ProviderProfile>> = {
     listEncoding: true,
     ignores: ["if-none-match", "copy-source-if-match"],
     storageClasses: ["STANDARD"],
+    signsDownloads: false,
   },
 };

@@ -221,13 +221,13 @@ function queryOf(query: SignedRequest["query"]): string {
   const parts: string[] = [];
   for (const [name, value] of Object.entries(query ?? {})) {
     for (const one of Array.isArray(value) ? value : [value])
-      parts.push(one === null ? encode(name) : `${encode(name)}=${encode(one)}`);
+      parts.push(one === null ? encodeUri(name) : `${encodeUri(name)}=${encodeUri(one)}`);
   }
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
 
 /** As SigV4 wants it: RFC 3986, which encodeURIComponent misses by five characters. */
-function encode(text: string): string {
+export function encodeUri(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,

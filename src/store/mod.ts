@@ -3,6 +3,7 @@
 export { NEAR_MS } from "./near.ts";
 export type * from "./object-store.ts";
 export { checkAccess, PROBE_PREFIX, probePayloadHash } from "./probe.ts";
+export { createReadEndpoint } from "./read-endpoint.ts";
 export { createS3Store } from "./s3-store.ts";
 export { Traffic } from "./traffic.ts";
 export { type Trouble, Troubles } from "./troubles.ts";

@@ -18,10 +18,10 @@ export let mount: TestMount;
 /** Beside the mount, on the local disk. */
 export let local: string;
 
-/** Call it once in a file: each test then has a mount of its own, which ends with it. Its options may name what is in `local`. */
+/** Call it once in a file: each test then has a mount of its own, which ends with it. Its options may name what is in `local`, and in front of the `emulator`. */
 export function mountBeforeEach(
   what: string,
-  options: readonly string[] | (() => readonly string[]) = [],
+  options: readonly string[] | (() => readonly string[] | Promise<readonly string[]>) = [],
 ): void {
   if (why !== undefined) {
     console.log(`skipped: ${what}, since ${why}`);
@@ -42,7 +42,7 @@ export function mountBeforeEach(
       limits: { restoreMs: 700 },
     });
     const endpoint = { endpoint: emulator.endpoint, region: "test", bucket: "bucket" };
-    const given = typeof options === "function" ? options() : options;
+    const given = typeof options === "function" ? await options() : options;
     mount = new TestMount(temp.path, { ...endpoint, ...KEYS, provider: "kodo" }, given);
     await mount.start();
   });

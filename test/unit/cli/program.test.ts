@@ -43,6 +43,7 @@ describe("kodomount", () => {
       "close-lag",
       "hold",
       "state-dir",
+      "read-endpoint",
       "cache-dir",
       "cache-size",
       "list-ttl",

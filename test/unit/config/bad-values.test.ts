@@ -26,6 +26,22 @@ describe("loadMountConfig", () => {
       "Cannot use the bucket \"https://s3.cn-east-1.qiniucs.com/models\": write it as BUCKET[/PREFIX] or s3://BUCKET[/PREFIX]; the server goes to '--endpoint'",
     ],
     [
+      { flags: { ...KODO, readEndpoint: "cdn.example.com" } },
+      "Cannot use '--read-endpoint' \"cdn.example.com\": it must begin with https:// (or http:// for a store on this machine)",
+    ],
+    [
+      { flags: { ...KODO, readEndpoint: "https://AK:SK@cdn.example.com" } },
+      "Cannot use '--read-endpoint': it must not have keys in it; put them into KODO_ACCESS_KEY and KODO_SECRET_KEY",
+    ],
+    [
+      { flags: { ...KODO, readEndpoint: "http://cdn.example.com" } },
+      "Cannot use '--read-endpoint' \"http://cdn.example.com\": over http:// everybody on the way can read and change what is sent; use https://, or allow it by '--allow-http'",
+    ],
+    [
+      { flags: { ...KODO, readEndpoint: "https://cdn.example.com/?a=b" } },
+      "Cannot use '--read-endpoint' \"https://cdn.example.com/?a=b\": a key is put behind it, so it must not have '?' or '#' in it",
+    ],
+    [
       { flags: { ...KODO, cacheSize: "10G" } },
       "Cannot use '--cache-size' \"10G\": there is no cache without '--cache-dir'",
     ],
@@ -120,7 +136,7 @@ describe("loadMountConfig", () => {
     ],
     [
       { flags: { endpoint: "http://s3.cn-east-1.qiniucs.com" } },
-      "Cannot use '--endpoint' \"http://s3.cn-east-1.qiniucs.com\": over http:// everybody on the way can read and change what is saved; use https://, or allow it by '--allow-http'",
+      "Cannot use '--endpoint' \"http://s3.cn-east-1.qiniucs.com\": over http:// everybody on the way can read and change what is sent; use https://, or allow it by '--allow-http'",
     ],
     [
       { flags: { endpoint: "https://[::1" } },
