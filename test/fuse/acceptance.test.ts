@@ -10,6 +10,7 @@ import {
   bucket,
   env,
   inTemp,
+  LANES,
   MIB,
   mount,
   proxy,
@@ -19,7 +20,7 @@ import {
 import { sh, sha, start, until } from "../support/mount.ts";
 
 const PART = 8 * MIB;
-const IN_FLIGHT = 16 * PART;
+const IN_FLIGHT = LANES * PART;
 
 if (whyNoAcceptance !== undefined)
   console.log(`skipped: acceptance on Ceph RGW, since ${whyNoAcceptance}`);

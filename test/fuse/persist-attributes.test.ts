@@ -25,7 +25,9 @@ assert os.getxattr(d + "/late", "user.x") == b"1"
 assert open(d + "/late", "rb").read() == open(d + "/early", "rb").read()
 `);
     const copies = emulator.requests().filter(({ kind }) => kind === "CopyObject");
-    expect(copies.map(({ key }) => key)).toEqual(["late"]);
+    // A save that took long enough for its last write to be in another second is copied, too, for its mtime.
+    expect(copies.filter(({ key }) => key === "late")).toHaveLength(1);
+    expect(copies.filter(({ key }) => key === "early").length).toBeLessThanOrEqual(1);
   });
 
   test.each(["copy.done", "want.done"])(
