@@ -1,5 +1,6 @@
 // Files by paths on a `Filesystem`, as a program would use them: for tests without a kernel.
 
+import { newAbort } from "../../src/base/mod.ts";
 import type { DirectoryEntry, Filesystem, OpenFlags, Stat } from "../../src/fs/mod.ts";
 import { type HandleId, type Ino, ROOT_INO } from "../../src/model/mod.ts";
 import { LIVE_CLOSE, request } from "./world.ts";
@@ -19,7 +20,7 @@ export class Driver {
   /** Interrupts what waits for content. */
   readonly #signal: AbortSignal;
 
-  constructor(filesystem: Filesystem, signal = new AbortController().signal) {
+  constructor(filesystem: Filesystem, signal = newAbort().signal) {
     this.#fs = filesystem;
     this.#signal = signal;
   }
