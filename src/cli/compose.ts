@@ -22,7 +22,7 @@ import type { ControlTarget, MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
 import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
 import { Loader, lockCache, ReadThread, type ReadThreadOptions, warm } from "../load/mod.ts";
-import { HeldNames, PROVIDERS, partPlan, toSaveId } from "../model/mod.ts";
+import { HeldNames, PROVIDERS, partPlan, StorageClasses, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
 import { Spill } from "../spill/mod.ts";
@@ -192,6 +192,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     lagMs: config.closeLagMs,
     paced: config.closeMode !== "local",
     copySizeMax: profile.copySizeMax,
+    storageClasses: new StorageClasses(config.storageClasses),
     persistAttributes: config.persistAttributes === "copy",
     held: new HeldNames(config.hold),
     holdMs: HOLD_MS,

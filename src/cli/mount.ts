@@ -66,10 +66,7 @@ export function mountCommand(context: Context): Command {
 function options(): Option[] {
   const hidden = ["-f", "-s", "-n", "-v", "-t <type>", "-N <namespace>"];
   return [
-    new Option("--endpoint <url>", "the store; its host tells provider and region of Kodo and AWS"),
-    new Option("--provider <name>", "kodo, aws or generic, where the endpoint does not tell"),
-    new Option("--region <name>", "where the endpoint does not tell"),
-    new Option("--profile <name>", "of ~/.aws/credentials"),
+    ...storeOptions(),
     new Option(
       "--close <mode>",
       `when close(2) returns: ${CLOSE_MODES.join(", ")} (default: commit)`,
@@ -78,10 +75,14 @@ function options(): Option[] {
       "--close-lag <time>",
       `with commit: how long a closed small file may stay unpublished (default: ${CLOSE_LAG_DEFAULT})`,
     ),
-    new Option(
+    repeatable(
       "--hold <pattern>",
-      "names that are only temporary, as '*.tmp': published after their rename (may be repeated)",
-    ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+      "names that are only temporary, as '*.tmp': published after their rename",
+    ),
+    repeatable(
+      "--storage-class <[pattern=]class>",
+      "of what is saved, as LINE or '*.ckpt=GLACIER' where the bucket's usual one is not wanted",
+    ),
     new Option(
       "--persist-attributes <where>",
       "of objects that are in the bucket already: catalog (of this machine), or copy: a copy of the object onto itself (default: catalog)",
@@ -112,9 +113,7 @@ function options(): Option[] {
       `${LOG_LEVELS.join(", ")}, a file, or LEVEL:FILE (default: info, to kodomount.log in the state directory)`,
     ),
     new Option("--foreground", "stay; Ctrl-C unmounts"),
-    new Option("-o, --option <list>", "the same options as fstab writes them: a,b=c").argParser(
-      (value: string, before: string[] | undefined) => [...(before ?? []), value],
-    ),
+    repeatable("-o, --option <list>", "the same options as fstab writes them: a,b=c"),
     ...hidden.map((flags) => new Option(flags).hideHelp()),
   ];
 }
@@ -139,6 +138,22 @@ function readOptions(): Option[] {
       "bytes that it may take there (default: 80 % of what is free, 10 % on the disk of the state directory)",
     ),
   ];
+}
+
+function storeOptions(): Option[] {
+  return [
+    new Option("--endpoint <url>", "the store; its host tells provider and region of Kodo and AWS"),
+    new Option("--provider <name>", "kodo, aws or generic, where the endpoint does not tell"),
+    new Option("--region <name>", "where the endpoint does not tell"),
+    new Option("--profile <name>", "of ~/.aws/credentials"),
+  ];
+}
+
+/** An option that may be given several times. */
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description} (may be repeated)`).argParser(
+    (value: string, before: string[] | undefined) => [...(before ?? []), value],
+  );
 }
 
 /** Configuration, mount point and state directory, in the order in which a user would put them right. */

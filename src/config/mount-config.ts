@@ -11,6 +11,7 @@ import {
   PROVIDERS,
   type ProviderName,
   partPlan,
+  type StorageRule,
 } from "../model/mod.ts";
 import { badValue } from "./bad-value.ts";
 import { type Credentials, type Environment, findCredentials } from "./credentials.ts";
@@ -19,6 +20,7 @@ import type { MountFlags } from "./mount-flags.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { parseCount, parseDuration, parseSize } from "./quantity.ts";
 import { parseSource, type Source } from "./source.ts";
+import { parseStorageClasses } from "./storage-class.ts";
 
 export const CLOSE_MODES = ["commit", "strict", "local"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -47,6 +49,8 @@ export interface MountConfig {
   readonly closeLagMs: number;
   /** Patterns of names that are held beside the built-in ones. */
   readonly hold: readonly string[];
+  /** Of which class what is saved is to be. */
+  readonly storageClasses: readonly StorageRule[];
   /** Where attributes go that change when the upload of their object has begun: see semantics.md, 6. */
   readonly persistAttributes: PersistAttributes;
   /** Bytes; undefined: chosen at start from the free space of the state directory's disk. */
@@ -118,6 +122,9 @@ const SCHEMA: z.ZodType<MountConfig> = z.strictObject({
   closeMode: z.enum(CLOSE_MODES),
   closeLagMs: z.int().min(0).max(CLOSE_LAG_MAX_MS),
   hold: z.array(z.string()),
+  storageClasses: z.array(
+    z.strictObject({ pattern: z.string().exactOptional(), storageClass: z.string() }),
+  ),
   persistAttributes: z.enum(PERSIST_ATTRIBUTES),
   spillLimit: z.int().positive().optional(),
   listTtlMs: z.int().min(0).max(LIST_TTL_MAX_MS),
@@ -169,6 +176,7 @@ export function loadMountConfig(
     closeMode: oneOf("'--close'", flags.close ?? "commit", CLOSE_MODES),
     closeLagMs,
     hold: parseHold(flags.hold ?? []),
+    storageClasses: parseStorageClasses(flags.storageClass ?? [], store.endpoint.provider),
     persistAttributes: oneOf(
       "'--persist-attributes'",
       flags.persistAttributes ?? "catalog",

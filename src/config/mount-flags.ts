@@ -5,6 +5,7 @@ export interface MountFlags {
   readonly closeLag?: string | undefined;
   readonly stateDir?: string | undefined;
   readonly hold?: readonly string[] | undefined;
+  readonly storageClass?: readonly string[] | undefined;
   readonly persistAttributes?: string | undefined;
   readonly spillLimit?: string | undefined;
   readonly readMemory?: string | undefined;

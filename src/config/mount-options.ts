@@ -26,7 +26,10 @@ const VALUES: Readonly<Record<string, keyof MountFlags>> = {
 };
 
 /** May be given several times; each adds to the list. */
-const HOLD = "hold";
+const LISTS: Readonly<Record<string, "hold" | "storageClass">> = {
+  hold: "hold",
+  "storage-class": "storageClass",
+};
 
 const SWITCHES: Readonly<Record<string, keyof MountFlags>> = {
   "allow-http": "allowHttp",
@@ -57,13 +60,13 @@ const IGNORED: ReadonlySet<string> = new Set([
 const IGNORED_WITH_VALUE = /^(x-.*|comment|user)$/i;
 
 /**
- * @param lists what each `-o` had.
+ * @param given what each `-o` had.
  * @throws `Config` for an option that is not known, or lacks its value.
  */
-export function parseMountOptions(lists: readonly string[]): MountFlags {
+export function parseMountOptions(given: readonly string[]): MountFlags {
   const flags: Record<string, string | boolean> = {};
-  const hold: string[] = [];
-  const items = lists.flatMap((list) => list.split(",")).map((item) => item.trim());
+  const lists: { hold?: string[]; storageClass?: string[] } = {};
+  const items = given.flatMap((list) => list.split(",")).map((item) => item.trim());
   const byUser = items.some((item) => /^(users?|owner|group)(=|$)/.test(item));
   for (const item of items) {
     if (item === "") continue;
@@ -76,12 +79,13 @@ export function parseMountOptions(lists: readonly string[]): MountFlags {
     if (name === "noexec" && byUser) continue;
     const switched = SWITCHES[name];
     const valued = VALUES[name];
-    if (name === HOLD && value) hold.push(value);
+    const list = LISTS[name];
+    if (list !== undefined && value) lists[list] = [...(lists[list] ?? []), value];
     else if (switched !== undefined && value === undefined) flags[switched] = true;
     else if (valued !== undefined && value !== undefined && value !== "") flags[valued] = value;
     else throw badValue("'-o'", written, explain(name, { switched, valued }));
   }
-  return hold.length === 0 ? flags : { ...flags, hold };
+  return { ...flags, ...lists };
 }
 
 function explain(
@@ -89,7 +93,7 @@ function explain(
   known: { switched: string | undefined; valued: string | undefined },
 ): string {
   if (known.switched !== undefined) return "it takes no value";
-  if (known.valued !== undefined || name === HOLD) return `it needs a value: ${name}=...`;
+  if (known.valued !== undefined || name in LISTS) return `it needs a value: ${name}=...`;
   if (/key|secret|token|passw/i.test(name))
     return "keys are never taken from arguments; see 'kodomount mount --help'";
   return "there is no such option; see 'kodomount mount --help'";

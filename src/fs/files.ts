@@ -181,7 +181,8 @@ export class Files {
       if (current.kind === "copy") continue;
       if (current.kind === "local") throw noContent(node);
       if (current.kind === "save" && current.save.content.isEvicted) continue;
-      if (current.kind === "remote") await assertReadable(this.#core, current.file, signal);
+      if (current.kind === "remote" && current.file.size > 0)
+        await assertReadable(this.#core, current.file, signal);
       const attributes = await this.#view.attributesOf(node, current, signal);
       const save = await this.#begin(node, attributes, originOf(current));
       if (save !== undefined) return save;

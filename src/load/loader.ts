@@ -200,7 +200,7 @@ export class Loader {
   }
 
   /** What is at `key` by now, through this mount. */
-  note(key: Key, now: { etag: Etag; size: number } | "deleted" | "unknown"): void {
+  note(key: Key, now: Omit<ListedFile, "lastModifiedMs"> | "deleted" | "unknown"): void {
     this.#markers.delete(key);
     if (now === "unknown") this.#listings.forget(key);
     else if (now === "deleted") this.#listings.note(key, undefined);
@@ -208,6 +208,7 @@ export class Loader {
       this.#listings.note(key, {
         etag: now.etag,
         size: now.size,
+        storageClass: now.storageClass,
         lastModifiedMs: this.#options.clock.now(),
       });
   }

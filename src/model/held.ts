@@ -3,6 +3,7 @@
 
 import { KodomountError } from "../base/mod.ts";
 import { type Key, toKey } from "./ids.ts";
+import { namePattern, quote } from "./name-pattern.ts";
 import { isDirectoryKey, isName } from "./names.ts";
 
 /** A file under a held name. `final`: the key that it will have after its rename, where the name tells. */
@@ -87,12 +88,6 @@ function toRule(pattern: string): HoldRule {
     );
   const suffix = /^\*([^*?]+)$/.exec(pattern)?.[1];
   const name =
-    suffix === undefined
-      ? quote(pattern).replaceAll("*", ".*").replaceAll("?", ".")
-      : `(.+)${quote(suffix)}`;
-  return { name: new RegExp(`^${name}$`, "su"), of: "any" };
-}
-
-function quote(text: string): string {
-  return text.replaceAll(/[\\^$.+()[\]{}|/]/gu, "\\$&");
+    suffix === undefined ? namePattern(pattern) : new RegExp(`^(.+)${quote(suffix)}$`, "su");
+  return { name, of: "any" };
 }

@@ -19,21 +19,23 @@ export interface ObjectCopy {
   readonly source: ObjectHead;
   /** All of the copy's metadata, with a token of its own. */
   readonly metadata: Record<string, string>;
+  /** undefined: the bucket's usual one. */
+  readonly storageClass?: string | undefined;
 }
 
 /** @throws `PreconditionFailed` when something else is at `from` by now, `NotFound`. */
 export async function copyObject(engine: Engine, copy: ObjectCopy): Promise<Etag> {
-  const { from, to, source, metadata } = copy;
+  const { from, to, source, metadata, storageClass } = copy;
   const { store, stop, copySizeMax } = engine;
   if (source.size > copySizeMax) return copyByParts(engine, copy);
-  return (await store.copy({ from, to, etag: source.etag, metadata }, stop)).etag;
+  return (await store.copy({ from, to, etag: source.etag, metadata, storageClass }, stop)).etag;
 }
 
 /** What a crash or a failure leaves is aborted, and the copy is made anew. */
 async function copyByParts(engine: Engine, copy: ObjectCopy): Promise<Etag> {
   const { store, stop, catalog, aborts } = engine;
-  const { from, to: key, source, metadata } = copy;
-  const { uploadId } = await store.createUpload({ key, metadata }, stop);
+  const { from, to: key, source, metadata, storageClass } = copy;
+  const { uploadId } = await store.createUpload({ key, metadata, storageClass }, stop);
   await catalog.apply([{ put: "abort", key, uploadId }], { sync: false });
   try {
     const parts = await copyParts(engine, copy, uploadId);

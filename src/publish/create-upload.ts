@@ -7,6 +7,7 @@ import type { Engine } from "./engine.ts";
 import { newToken } from "./ids.ts";
 import type { Save } from "./save.ts";
 import type { Slot } from "./slot.ts";
+import { classOfNew } from "./storage-class.ts";
 import { Upload } from "./upload.ts";
 
 /** How long a stop waits for the id of an upload that is being created, milliseconds: unknown, it could not be aborted. */
@@ -18,9 +19,10 @@ export async function createUpload(engine: Engine, slot: Slot, save: Save): Prom
   const token = newToken();
   const attributes = (await save.foreseen) ?? save.record.attributes;
   const metadata = toMetadata(attributes, token);
+  const storageClass = classOfNew(engine, slot.key, attributes.mode);
   // Not given up with the save: an upload whose id we have not heard could not be aborted.
   const uploadId = await lingering(engine, async (signal) => {
-    return (await store.createUpload({ key: slot.key, metadata }, signal)).uploadId;
+    return (await store.createUpload({ key: slot.key, metadata, storageClass }, signal)).uploadId;
   });
   step("upload.created");
   const record = { key: slot.key, uploadId, token, plan, createdAt: clock.now(), doubt: false };

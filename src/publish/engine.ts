@@ -2,7 +2,7 @@
 
 import type { Background, Clock, Log } from "../base/mod.ts";
 import type { Catalog } from "../catalog/mod.ts";
-import type { Etag, HeldNames, Key, PartPlan, SaveId } from "../model/mod.ts";
+import type { Etag, HeldNames, Key, PartPlan, SaveId, StorageClasses } from "../model/mod.ts";
 import type { Sending } from "../send/mod.ts";
 import type { Spill } from "../spill/mod.ts";
 import type { ObjectStore, Troubles } from "../store/mod.ts";
@@ -40,6 +40,8 @@ export interface PublisherOptions {
   readonly keepMs: number;
   /** Bytes of the largest object that one CopyObject takes. */
   readonly copySizeMax: number;
+  /** Of which class what is saved is to be. */
+  readonly storageClasses: StorageClasses;
   /** Attributes that change when an object has been made reach its metadata, by a copy of it. */
   readonly persistAttributes: boolean;
   readonly onObjectChanged: OnObjectChanged;
@@ -65,7 +67,10 @@ export interface Engine extends Omit<PublisherOptions, "lagMs" | "keepMs" | "tru
 }
 
 /** What is at a key of the bucket by now, through us: an object, nothing, or who knows. */
-export type ObjectChange = { readonly etag: Etag; readonly size: number } | "deleted" | "unknown";
+export type ObjectChange =
+  | { readonly etag: Etag; readonly size: number; readonly storageClass?: string | undefined }
+  | "deleted"
+  | "unknown";
 
 export type OnObjectChanged = (key: Key, now: ObjectChange) => void;
 

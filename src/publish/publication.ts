@@ -2,9 +2,8 @@
 // it is simply run again.
 
 import { anySignal, codeOf, describe, invariant, KodomountError, step } from "../base/mod.ts";
-import type { Change, ObjectRecord } from "../catalog/mod.ts";
+import type { Change } from "../catalog/mod.ts";
 import {
-  type Etag,
   judge,
   type Key,
   type SaveEvent,
@@ -14,13 +13,15 @@ import {
 } from "../model/mod.ts";
 import type { ObjectHead } from "../store/mod.ts";
 import { keptObject } from "./change-attributes.ts";
-import { type Engine, LOOK_AFTER_MS } from "./engine.ts";
+import { committedObject } from "./committed-object.ts";
+import { type Engine, LOOK_AFTER_MS, type ObjectChange } from "./engine.ts";
 import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, rebased } from "./save-records.ts";
 import type { Slot } from "./slot.ts";
 import { isWorthKeeping, SHA256_OF_NOTHING, sealSmall } from "./small-save.ts";
+import { classOfNew } from "./storage-class.ts";
 import type { Transfer } from "./transfer.ts";
 import { untilTurn } from "./until-free.ts";
 import type { Upload } from "./upload.ts";
@@ -121,7 +122,9 @@ export class Publication {
       "rev" in only && save.content.size > 0 && bytes === undefined
         ? save.content.pathOf(toPartNumber(1), only.rev)
         : undefined;
-    const metadata = toMetadata(save.record.attributes, token);
+    const { attributes } = save.record;
+    const metadata = toMetadata(attributes, token);
+    const storageClass = classOfNew(this.#engine, slot.key, attributes.mode);
     const { etag } = await this.#engine.sender.put(
       {
         key: slot.key,
@@ -130,12 +133,13 @@ export class Publication {
         size: save.content.size,
         sha256,
         metadata,
+        storageClass,
       },
       orderOf(save),
       this.#engine.stop,
     );
     step("complete.sent");
-    await this.#commit(slot, save, { etag, metadata });
+    await this.#commit(slot, save, { etag, metadata, storageClass });
   }
 
   async #sealWhole(save: Save, signal: AbortSignal): Promise<Sha256 | undefined> {
@@ -312,24 +316,9 @@ export class Publication {
   async #commit(
     slot: Slot,
     save: Save,
-    { etag, metadata }: Pick<ObjectHead, "etag" | "metadata">,
+    { etag, metadata, storageClass }: Pick<ObjectHead, "etag" | "metadata" | "storageClass">,
   ): Promise<void> {
-    const { plan } = this.#engine;
-    const { attributes } = save.record;
-    const parts = save.content.partNumbers().map((partNumber) => {
-      const part = save.content.part(partNumber);
-      const sha256 =
-        part.kind === "sealed" ? part.sha256 : (slot.upload?.acks.get(partNumber)?.sha256 ?? "");
-      return { sha256, size: save.content.extent(partNumber).size };
-    });
-    const object: ObjectRecord = {
-      key: slot.key,
-      etag,
-      size: save.content.size,
-      attributes,
-      parts,
-      plan,
-    };
+    const object = committedObject(this.#engine, slot, save, etag);
     save.made = object;
     const changes = keptObject(this.#engine, object, metadata);
     for (const later of [slot.next, slot.open]) {
@@ -340,7 +329,7 @@ export class Publication {
       this.#engine.needs.add(later);
       changes.push({ put: "save", record: later.record });
     }
-    await this.#remove(slot, save, changes, object);
+    await this.#remove(slot, save, changes, { ...object, storageClass });
     this.#engine.pace.published(slot.key);
   }
 
@@ -349,7 +338,7 @@ export class Publication {
     slot: Slot,
     save: Save,
     changes: Change[],
-    made?: { etag: Etag; size: number },
+    made?: Exclude<ObjectChange, string>,
   ): Promise<void> {
     const { catalog, saves, background, order, keep, onObjectChanged } = this.#engine;
     const { id } = save.record;

@@ -9,6 +9,7 @@ import { newToken } from "./ids.ts";
 import { directoryOf } from "./order.ts";
 import { wantAttributes } from "./persist-attributes.ts";
 import type { CopyWant, Slot } from "./slot.ts";
+import { classOfCopy } from "./storage-class.ts";
 import { untilFree, untilTurn } from "./until-free.ts";
 
 type AbsentWant = Want & { kind: "absent" };
@@ -44,25 +45,25 @@ export class Wants {
         `${want.from} was changed by another client: its newer content is renamed to ${slot.key}`,
       );
     const metadata = toMetadata(want.attributes, newToken(), source.metadata);
-    const etag = await copyObject(this.#engine, {
-      ...{ from: want.from, to: slot.key },
-      ...{ source, metadata },
-    });
+    const names = { from: want.from, to: slot.key };
+    const storageClass = classOfCopy(this.#engine, { ...names, source });
+    const etag = await copyObject(this.#engine, { ...names, source, metadata, storageClass });
     step("copy.done");
     const known = await catalog.findObject(want.from);
     const same = known?.etag === source.etag ? known : undefined;
     const { key } = slot;
     const { size } = source;
+    const made = { etag, size, storageClass };
     // For attributes that are changed meanwhile, or while this is written, the copy is not made again: they are in the catalog.
     for (let now = slot.want; isSameCopy(now, want); now = slot.want) {
       const attributes = now.attributes ?? same?.attributes;
       if (attributes === undefined) {
-        await this.#done(slot, now, [{ del: "object", key }], { etag, size });
+        await this.#done(slot, now, [{ del: "object", key }], made);
         continue;
       }
       const { parts, plan } = { parts: same?.parts ?? [], plan: same?.plan };
       const record = { key, etag, size, attributes, parts, plan };
-      await this.#done(slot, now, [{ put: "object", record }], record);
+      await this.#done(slot, now, [{ put: "object", record }], made);
       if (slot.want === undefined)
         await catalog.apply(wantAttributes(this.#engine, slot, record, metadata), { sync: false });
     }

@@ -30,6 +30,8 @@ export interface PutTask {
   readonly size: number;
   readonly sha256: Sha256;
   readonly metadata: Record<string, string>;
+  /** undefined: the usual one. */
+  readonly storageClass?: string | undefined;
 }
 
 export type Task = HashTask | PartTask | PutTask;

@@ -104,7 +104,10 @@ function send(
 ): Promise<{ etag: string; isRepeated?: boolean }> {
   const { key, sha256 } = task;
   const body = bodyOf(task);
-  if (task.kind === "put") return store.put({ key, body, sha256, metadata: task.metadata }, signal);
+  if (task.kind === "put") {
+    const { metadata, storageClass } = task;
+    return store.put({ key, body, sha256, metadata, storageClass }, signal);
+  }
   const { uploadId, partNumber } = task;
   return store.uploadPart({ key, uploadId, partNumber, body, sha256 }, signal);
 }

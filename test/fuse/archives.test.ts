@@ -8,7 +8,7 @@ import { bucketStore } from "../support/bucket-store.ts";
 import { run, sh } from "../support/mount.ts";
 import { emulator, env, local, mount, mountBeforeEach, python, why } from "../support/mounted.ts";
 
-mountBeforeEach("archives");
+mountBeforeEach("archives", ["--storage-class", "*.cold=GLACIER"]);
 
 /** As another client does it. */
 async function put(key: string, bytes: Buffer, storageClass: string): Promise<void> {
@@ -38,6 +38,21 @@ describe.skipIf(why !== undefined)("archives", () => {
       createHash("sha256").update(content).digest("hex"),
     );
     expect((await mount.status()).pending).toEqual([]);
+  });
+
+  test("S7.24 what is saved under a name of the pattern is archived, also by a rename", async () => {
+    await sh(
+      `echo a > $DIR/a.cold; echo b > $DIR/b; mv $DIR/b $DIR/b.cold; echo c > $DIR/c`,
+      env(),
+    );
+    const { code, stderr } = await mount.command(["wait", mount.dir]);
+    expect(stderr + code).toBe("0");
+    expect(
+      await python(`
+for name in ["a.cold", "b.cold", "c"]:
+    print(*[os.getxattr(d + "/" + name, "user.kodomount." + each).decode() for each in ["storage_class", "state"]])
+`),
+    ).toBe("GLACIER archived\nGLACIER archived\nSTANDARD stored\n");
   });
 
   test("S7.23 rsync -aX and cp -a copy the attributes that people have set, and not what the mount tells", async () => {

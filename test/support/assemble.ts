@@ -10,7 +10,13 @@ import {
   type KodoFilesystem,
 } from "../../src/fs/mod.ts";
 import { Blocks, Loader } from "../../src/load/mod.ts";
-import { HeldNames, type PartPlan, PROVIDERS } from "../../src/model/mod.ts";
+import {
+  HeldNames,
+  type PartPlan,
+  PROVIDERS,
+  StorageClasses,
+  type StorageRule,
+} from "../../src/model/mod.ts";
 import { type Publisher, startPublisher } from "../../src/publish/mod.ts";
 import { Sender, type Sending } from "../../src/send/mod.ts";
 import { Spill, type SpillIo } from "../../src/spill/mod.ts";
@@ -56,6 +62,7 @@ export interface Parts {
   readonly holdMs: number;
   /** How long small content is kept after it was published. */
   readonly keepMs: number;
+  readonly storageClasses?: readonly StorageRule[];
   readonly listTtlMs: number;
   readonly copySizeMax: number;
   readonly persistAttributes: boolean;
@@ -114,6 +121,7 @@ export async function assemble(parts: Parts): Promise<Running> {
     lagMs: parts.lagMs,
     paced: parts.closeMode !== "local",
     copySizeMax: parts.copySizeMax,
+    storageClasses: new StorageClasses(parts.storageClasses),
     persistAttributes: parts.persistAttributes,
     held: new HeldNames(parts.hold),
     holdMs: parts.holdMs,

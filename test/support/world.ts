@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { silentLog, systemClock } from "../../src/base/mod.ts";
 import { type Emulator, startEmulator } from "../../src/emulator/mod.ts";
 import type { Request } from "../../src/fs/mod.ts";
-import { type PartPlan, PROVIDERS, partPlan } from "../../src/model/mod.ts";
+import { type PartPlan, PROVIDERS, partPlan, type StorageRule } from "../../src/model/mod.ts";
 import { createS3Store, type ObjectStore, type StoreOptions } from "../../src/store/mod.ts";
 import { assemble, type Running, type Seams } from "./assemble.ts";
 import { tempDir } from "./temp.ts";
@@ -24,6 +24,7 @@ export interface WorldOptions {
   readonly holdMs?: number;
   /** How long small content is kept after it was published. */
   readonly keepMs?: number;
+  readonly storageClasses?: readonly StorageRule[];
   readonly listTtlMs?: number;
   /** Bytes that one CopyObject takes; larger objects are copied by parts. */
   readonly copySizeMax?: number;
@@ -117,6 +118,7 @@ export class World implements AsyncDisposable {
       spillLimit: options.spillLimit ?? 1024 * MIB,
       hold: options.hold ?? [],
       holdMs: options.holdMs ?? 60_000,
+      storageClasses: options.storageClasses ?? [],
       keepMs: options.keepMs ?? 10_000,
       listTtlMs: options.listTtlMs ?? 5000,
       copySizeMax: options.copySizeMax ?? PROVIDERS.kodo.copySizeMax,

@@ -42,6 +42,7 @@ describe("kodomount", () => {
       "close",
       "close-lag",
       "hold",
+      "storage-class",
       "state-dir",
       "read-endpoint",
       "cache-dir",

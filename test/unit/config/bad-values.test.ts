@@ -79,6 +79,18 @@ describe("loadMountConfig", () => {
       "Cannot use '--close-lag' \"25h\": it can be at most 24h; '--close=local' has no bound",
     ],
     [
+      { flags: { ...KODO, storageClass: ["*.ckpt=IA"] } },
+      "Cannot use '--storage-class' \"*.ckpt=IA\": it must be CLASS or PATTERN=CLASS, and the classes of this store are STANDARD, LINE, GLACIER_IR, GLACIER, DEEP_ARCHIVE or INTELLIGENT_TIERING",
+    ],
+    [
+      { flags: { endpoint: "http://10.0.0.7:7480", allowHttp: true, storageClass: ["cold"] } },
+      "Cannot use '--storage-class' \"cold\": it must be CLASS or PATTERN=CLASS, with a class in capitals, such as STANDARD",
+    ],
+    [
+      { flags: { ...KODO, storageClass: ["a/b=LINE"] } },
+      "'--storage-class' must be [PATTERN=]CLASS with a pattern for names such as '*.ckpt': received \"a/b\"",
+    ],
+    [
       { flags: { ...KODO, hold: ["*"] } },
       "'--hold' must be a pattern for names such as '*.tmp': received \"*\"",
     ],

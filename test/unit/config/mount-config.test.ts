@@ -24,6 +24,7 @@ describe("loadMountConfig", () => {
       closeMode: "commit",
       closeLagMs: 2000,
       hold: [],
+      storageClasses: [],
       persistAttributes: "catalog",
       spillLimit: undefined,
       listTtlMs: 5000,
@@ -43,6 +44,7 @@ describe("loadMountConfig", () => {
       close: "local",
       closeLag: "500ms",
       hold: ["*.tmp", "*.part"],
+      storageClass: ["COLD", "*.ckpt=DEEP"],
       persistAttributes: "copy",
       stateDir: "state",
       spillLimit: "1.5G",
@@ -76,6 +78,7 @@ describe("loadMountConfig", () => {
       closeMode: "local",
       closeLagMs: 500,
       hold: ["*.tmp", "*.part"],
+      storageClasses: [{ storageClass: "COLD" }, { pattern: "*.ckpt", storageClass: "DEEP" }],
       persistAttributes: "copy",
       spillLimit: 1.5 * 1024 ** 3,
       listTtlMs: 30_000,
@@ -95,11 +98,12 @@ describe("loadMountConfig", () => {
   it("takes the same options from fstab, and passes over those of mount(8)", () => {
     const options = [
       "rw,noauto,_netdev,nofail,user,noexec,nosuid,nodev,x-systemd.automount,x-systemd.mount-timeout=30,comment=hi",
-      "endpoint=https://s3.cn-east-1.qiniucs.com,close=strict,close_lag=1s,allow_other,hold=*.tmp,hold=*.part,part-size=4M,ro",
+      "endpoint=https://s3.cn-east-1.qiniucs.com,close=strict,close_lag=1s,allow_other,hold=*.tmp,hold=*.part,storage-class=LINE,storage_class=*.ckpt=GLACIER,part-size=4M,ro",
     ];
     expect(load({ flags: { options } })).toMatchObject({
       closeMode: "strict",
       hold: ["*.tmp", "*.part"],
+      storageClasses: [{ storageClass: "LINE" }, { pattern: "*.ckpt", storageClass: "GLACIER" }],
       closeLagMs: 1000,
       allowOther: true,
       partSize: 4 * 1024 ** 2,
