@@ -169,9 +169,10 @@ describe("--storage-class", () => {
   test("S7.24 a rename gives the class of the new name, or keeps what another client has chosen, in one request or by parts", async () => {
     const { running, files } = await begin({ storageClasses, copySizeMax: MIB });
     const large = randomContent(3 * MIB);
-    await files.save("model.tmp", large);
+    // First: what others do shows only when a listing has become old.
     await putForeign("chosen", randomContent(3 * MIB), {}, "GLACIER_IR");
     await putForeign("usual", Buffer.from("x"));
+    await files.save("model.tmp", large);
     await drained(running);
     await files.rename("model.tmp", "model.ckpt");
     await files.rename("chosen", "chosen.ckpt");
