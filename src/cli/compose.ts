@@ -48,6 +48,8 @@ const ACCESS_DEADLINE_MS = 5000;
 const INTERACTIVE_DEADLINE_MS = 30_000;
 /** The kernel believes what it was told for so long, on top of what a listing is used for. */
 const KERNEL_BELIEVES_MS = 1000;
+/** After the mount has answered: whoever has made it has the processor for himself before. */
+const READ_THREAD_AFTER_MS = 1000;
 /** Where packets are lost it takes many to fill a link. */
 const READ_CONNECTIONS = 128;
 
@@ -87,7 +89,7 @@ async function build(base: Base): Promise<Running> {
   const catalog = await openCatalog(base);
   const plan = partPlan(config.partSize, PROVIDERS[config.provider]);
   await keepPlan(config.stateDir, plan, async () => (await catalog.contents()).saves.length);
-  const { filesystem, publisher, spill, sender, troubles, changes, warm } = await startEngine(
+  const { filesystem, publisher, spill, sender, troubles, changes, reads } = await startEngine(
     base,
     plain,
     catalog,
@@ -112,6 +114,7 @@ async function build(base: Base): Promise<Running> {
     log,
     background,
   });
+  undo.add(clock.after(READ_THREAD_AFTER_MS, reads.startThread));
   return new Running({
     config,
     version: readVersion(),
@@ -122,7 +125,7 @@ async function build(base: Base): Promise<Running> {
     hurry: () => publisher.hurry(),
     act: ({ kind, save }) =>
       publisher.act(kind, foundSave(publisher.findSave(toSaveId(save)), save)),
-    warm,
+    warm: reads.warm,
     archives: filesystem.archives,
     spill: () => spill.usage(),
     progress: () => sender.progress(),
@@ -157,7 +160,13 @@ interface Engine {
   readonly troubles: Troubles;
   /** How many objects of the bucket this mount has made, changed or removed. */
   readonly changes: () => number;
+  readonly reads: Reads;
+}
+
+interface Reads {
   readonly warm: ControlTarget["warm"];
+  /** So that the first read does not wait for it. */
+  readonly startThread: () => void;
 }
 
 /** Spill, sender, publisher and the filesystem over them, with everything that an earlier run left. */
@@ -177,7 +186,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
   const patient = withRetry(plain, { clock, log, troubles });
   const deadlineMs = INTERACTIVE_DEADLINE_MS;
   const patientForAWhile = withRetry(plain, { clock, log, troubles, deadlineMs });
-  const { loader, warm } = await startLoader(base, patientForAWhile, catalog);
+  const { loader, ...reads } = await startLoader(base, patientForAWhile, catalog);
   let filesystem: KodoFilesystem | undefined;
   let changes = 0;
   const engine = await startPublisher({
@@ -222,7 +231,7 @@ async function startEngine(base: Base, plain: ObjectStore, catalog: Catalog): Pr
     foresee: (pid, name) => foreseeAttributes(pid, name, config.dir),
   });
   filesystem.restoreReplies(engine.replies);
-  return { filesystem, publisher, spill, sender, troubles, changes: () => changes, warm };
+  return { filesystem, publisher, spill, sender, troubles, changes: () => changes, reads };
 }
 
 /** What shows what is in the bucket. @param store with a deadline. */
@@ -230,7 +239,7 @@ async function startLoader(
   base: Base,
   store: ObjectStore,
   catalog: Catalog,
-): Promise<{ loader: Loader } & Pick<ControlTarget, "warm">> {
+): Promise<{ loader: Loader } & Reads> {
   const { config, log, clock, undo } = base;
   const cache = await openCache(base);
   // Not the connections of those that save: neither waits for the other.
@@ -257,6 +266,7 @@ async function startLoader(
   undo.add(() => loader.stop());
   return {
     loader,
+    startThread: () => reader.start(),
     warm: async (paths, onWarming, signal) => {
       if (cache === undefined) throw noCache(config.dir);
       const keep: ReadThread["keep"] = (request, each) => reader.keep(request, each);

@@ -9,13 +9,18 @@ export class ReadThread implements Reader {
   readonly #options: ReadThreadOptions;
   readonly #log: Log;
   readonly #calls = new Calls<ReadAnswer>();
-  /** Started with the first read, and again after it has died. */
+  /** Started by `start` or with the first read, and again after it has died. */
   #worker: Worker | undefined;
   #stopped = false;
 
   constructor(options: ReadThreadOptions, log: Log) {
     this.#options = options;
     this.#log = log;
+  }
+
+  /** Starts the thread, unless it runs: the first read then does not wait for it. */
+  start(): void {
+    if (!this.#stopped) this.#worker ??= this.#begin();
   }
 
   /** @throws also `Interrupted` after `stop`, and `Io` when the thread died. */
@@ -62,11 +67,11 @@ export class ReadThread implements Reader {
   }
 
   #post(order: ReadOrder): void {
-    this.#worker ??= this.#start();
+    this.#worker ??= this.#begin();
     this.#worker.postMessage(order);
   }
 
-  #start(): Worker {
+  #begin(): Worker {
     const worker = startThread(import.meta.url, "read-worker", this.#options);
     worker.on("message", (report: ReadReport) => this.#report(report));
     worker.on("error", (error) => this.#died(worker, error));

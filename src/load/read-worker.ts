@@ -35,6 +35,7 @@ const cached = cache && new CachedReads(remote, new DiskCache({ ...cache, source
 const blocks = new Blocks({ store: cached ?? remote, clock, memory });
 const running = new Map<number, AbortController>();
 
+log.debug({}, "Ready to read");
 port.on("message", (order: ReadOrder) => {
   if ("forget" in order) blocks.forget(order.forget);
   else if ("abort" in order) running.get(order.id)?.abort();

@@ -7,12 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { toKey, toSha256 } from "../../src/model/mod.ts";
 import type { ObjectStore } from "../../src/store/mod.ts";
 import { bucketStore } from "../support/bucket-store.ts";
-import { run, sh } from "../support/mount.ts";
+import { run, sh, until } from "../support/mount.ts";
 import { emulator, mount, mountBeforeEach, python, why } from "../support/mounted.ts";
 
 const MIB = 1024 * 1024;
 
-mountBeforeEach("reading");
+mountBeforeEach("reading", ["--log", "debug"]);
 
 let store: ObjectStore;
 
@@ -97,6 +97,11 @@ print(whole, stale)
     });
     await replacing;
     expect(seen).toMatch(/^\d+ \d+\n$/);
+  });
+
+  test("the thread that reads is there before anybody has read", async () => {
+    await until("it runs", async () => (await mount.log()).includes("Ready to read"));
+    expect(countOf("GetObject")).toBe(0);
   });
 
   test("S7.5 a directory of many pages is listed without a HEAD for each, and shown with the times of the listing", async () => {
