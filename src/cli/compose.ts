@@ -21,7 +21,14 @@ import {
 import type { ControlTarget, MountStatus } from "../control/mod.ts";
 import { createFilesystem, type KodoFilesystem } from "../fs/mod.ts";
 import { foreseeAttributes, mountFuse, threadGroupOf } from "../fuse/mod.ts";
-import { Loader, lockCache, ReadThread, type ReadThreadOptions, warm } from "../load/mod.ts";
+import {
+  cacheFilesDir,
+  Loader,
+  lockCache,
+  ReadThread,
+  type ReadThreadOptions,
+  warm,
+} from "../load/mod.ts";
 import { HeldNames, PROVIDERS, partPlan, StorageClasses, toSaveId } from "../model/mod.ts";
 import { type Publisher, startPublisher } from "../publish/mod.ts";
 import { Sender } from "../send/mod.ts";
@@ -286,9 +293,10 @@ function noCache(dir: string): KodomountError {
 async function openCache({ config, undo }: Base): Promise<ReadThreadOptions["cache"]> {
   if (config.cache === undefined) return undefined;
   const { dir, size } = config.cache;
+  const files = cacheFilesDir(dir);
   const lock = await lockCache(dir);
   undo.add(async () => lock[Symbol.asyncDispose]());
-  return { dir, size: size ?? (await defaultCacheSize(dir, config.stateDir)) };
+  return { dir, size: size ?? (await defaultCacheSize({ dir, files, stateDir: config.stateDir })) };
 }
 
 /** Who owns what says nothing about its owner. */

@@ -27,13 +27,21 @@ export async function prepareCacheDir(config: Pick<MountConfig, "cache" | "dir">
   await tryWriting(dir, explain);
 }
 
-/** Bytes: a share of what is free, or in use by the cache already. */
-export async function defaultCacheSize(dir: string, stateDir: string): Promise<number> {
+/**
+ * Bytes: a share of what is free, or in use by the cache already.
+ * @param of.files what of `dir` is the cache's, and not other files beside it.
+ */
+export async function defaultCacheSize(of: {
+  readonly dir: string;
+  readonly files: string;
+  readonly stateDir: string;
+}): Promise<number> {
+  const { dir, files, stateDir } = of;
   const [{ bavail, bsize }, its, states, used] = await Promise.all([
     statfs(dir),
     stat(dir),
     stat(stateDir),
-    diskUse(dir),
+    diskUse(files),
   ]);
   const share = its.dev === states.dev ? SHARE_BESIDE_SPILL : SHARE;
   return Math.max(SIZE_MIN, Math.floor((bavail * bsize + used) * share));

@@ -46,6 +46,10 @@ export class CacheFiles {
     return this.#used;
   }
 
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
   pathOf(name: string): string {
     return path.join(this.#options.dir, name);
   }

@@ -41,14 +41,17 @@ export interface KeptVersion {
   readonly etag: string;
 }
 
-/** The number is that of the layout. */
-const SUBDIRECTORY = "blocks-1";
 const TABLES_MAX = 2000;
 /** Blocks that wait for the disk: where it is slower than the network, what comes on top is not kept. */
 const WRITING_MAX = 128;
 /** Read with one call. */
 const READ_BLOCKS = 8;
 const OPEN_TO_WRITE = fsp.constants.O_WRONLY | fsp.constants.O_CREAT;
+
+/** Where its files are; the number is that of their layout. */
+export function cacheFilesDir(dir: string): string {
+  return path.join(dir, "blocks-1");
+}
 
 export class DiskCache {
   /** Of what is written and read. */
@@ -68,7 +71,7 @@ export class DiskCache {
   constructor(options: DiskCacheOptions) {
     const { dir, size, source, clock, log, io = fsp } = options;
     this.#source = source;
-    this.#dir = path.join(dir, SUBDIRECTORY);
+    this.#dir = cacheFilesDir(dir);
     this.#log = log;
     this.#io = io;
     this.#health = new Health({
@@ -228,6 +231,8 @@ export class DiskCache {
     await using file = await this.#openToWrite(this.#files.pathOf(name));
     await writeAll(file, blocks, dataAt(first));
     await writeAll(file, entries.map(formatEntry), entryAt(first));
+    // Removed since there was room for it, and made again: nobody counts it.
+    if (!this.#files.has(name)) return await this.#files.remove(name);
     for (const { index, size, sum } of entries) {
       table.sizes[index] = size;
       table.sums[index] = sum;

@@ -2,6 +2,7 @@
 
 export { Blocks } from "./blocks.ts";
 export { lockCache } from "./cache-lock.ts";
+export { cacheFilesDir } from "./disk-cache.ts";
 export type { ListedFile, ListingPart } from "./listings.ts";
 export { Loader, type LoaderOptions, type RemoteDirectory, type RemoteFile } from "./loader.ts";
 export type { ReadThreadOptions } from "./read-messages.ts";
