@@ -1,20 +1,22 @@
 // `npm run bench:read`: reading, in one run on a real S3 server (Ceph RGW on loopback): a large object in sequence and at
 // random, and long listings, beside the same by a client without a mount. KODOMOUNT_BENCH_MIB sets the size (1024),
-// KODOMOUNT_BENCH_ROW=sequential,random,list picks rows, KODOMOUNT_BENCH_LIST the sizes of directories.
+// KODOMOUNT_BENCH_ROW=sequential,cache,random,list picks rows, KODOMOUNT_BENCH_LIST the sizes of directories.
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Semaphore, silentLog, systemClock } from "../src/base/mod.ts";
 import { PROVIDERS, toKey, toSha256 } from "../src/model/mod.ts";
 import { createS3Store, type ObjectStore, type StoreOptions } from "../src/store/mod.ts";
-import { sh, TestMount } from "../test/support/mount.ts";
+import { type Endpoint, sh, TestMount } from "../test/support/mount.ts";
 import { startRgw } from "../test/support/rgw.ts";
 import { tempDir } from "../test/support/temp.ts";
 import { cpuOf, median, peakRssMib } from "./figures.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env["KODOMOUNT_BENCH_MIB"] ?? 1024) * MIB;
-const ROWS = new Set((process.env["KODOMOUNT_BENCH_ROW"] ?? "sequential,random,list").split(","));
+const ROWS = new Set(
+  (process.env["KODOMOUNT_BENCH_ROW"] ?? "sequential,cache,random,list").split(","),
+);
 const RUNS = 3;
 /** Objects in a directory. */
 const LISTS = (process.env["KODOMOUNT_BENCH_LIST"] ?? "10000,100000").split(",").map(Number);
@@ -81,6 +83,19 @@ async function sequential(store: ObjectStore, mount: TestMount): Promise<void> {
   console.log(
     `  peak RSS                           ${Math.max(...mounted.map((run) => run.rssMib)).toFixed(0)} MiB (goal 300)`,
   );
+}
+
+/** The same with a cache on disk: what filling it costs, and what comes from it after another start. */
+async function cached(mount: TestMount, dir: string): Promise<void> {
+  const rows = { cold: [] as Figures[], warm: [] as Figures[] };
+  for (let run = 0; run < RUNS; run += 1) {
+    await sh(`rm -rf ${dir}`);
+    for (const row of [rows.cold, rows.warm])
+      row.push(await cold(mount, `dd if=${mount.dir}/${KEY} of=/dev/null bs=1M status=none`));
+  }
+  console.log(`The same with --cache-dir, medians of ${RUNS} runs`);
+  report("nothing in the cache", rows.cold, SIZE / MIB);
+  report("all of it, another mount", rows.warm, SIZE / MIB);
 }
 
 /** Reads of `size` bytes at places that do not follow each other. */
@@ -158,13 +173,14 @@ async function main(): Promise<void> {
     connections: 16,
   };
   const store = createS3Store(options, { clock: systemClock, log: silentLog });
-  const mount = new TestMount(temp.path, {
+  const bucket: Endpoint = {
     endpoint: rgw.endpoint,
     ...keys,
     region: rgw.region,
     bucket: "bench",
     provider: "generic",
-  });
+  };
+  const mount = new TestMount(temp.path, bucket);
   await using _ = mount;
   const file = join(temp.path, "source");
   await sh(`head -c ${SIZE} /dev/urandom > ${file}`);
@@ -172,6 +188,11 @@ async function main(): Promise<void> {
   await sh(`cp ${file} ${mount.dir}/${KEY}`, {}, 600_000);
   await mount.unmount();
   if (ROWS.has("sequential")) await sequential(store, mount);
+  if (ROWS.has("cache")) {
+    const dir = join(temp.path, "cache");
+    const options = ["--cache-dir", dir, "--cache-size", `${Math.ceil(SIZE / MIB) * 2}M`];
+    await cached(new TestMount(temp.path, bucket, options), dir);
+  }
   if (ROWS.has("random")) {
     await random(mount, 4096, 400);
     await random(mount, MIB, 200);

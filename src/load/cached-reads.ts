@@ -11,9 +11,6 @@ import { Run } from "./run.ts";
 const WRITE_BLOCKS = 4;
 invariant(BLOCKS_OF_FILE % WRITE_BLOCKS === 0, "blocks that are kept at once are in one file");
 
-/** The last one only looks. Where the disk is slower than the network it takes more than one. */
-const KEEP_TURNS = 5;
-
 type Request = Parameters<ObjectStore["read"]>[0];
 
 export class CachedReads implements Pick<ObjectStore, "read"> {
@@ -35,7 +32,8 @@ export class CachedReads implements Pick<ObjectStore, "read"> {
       if (signal?.aborted) throw new KodomountError("Interrupted", "The read was interrupted");
       if (at === end) return;
       const to = await this.#cache.gapEnd(request, at, end);
-      await this.#fetch({ ...request, range: { offset: at, length: to - at } }, sink, signal);
+      const range = { offset: at, length: to - at };
+      await this.#fetch({ ...request, range }, { hurry: "read", sink }, signal);
       at = to;
     }
   }
@@ -48,28 +46,32 @@ export class CachedReads implements Pick<ObjectStore, "read"> {
     const { offset, length } = request.range;
     const end = offset + length;
     let fetched = 0;
-    for (let turn = 0; turn < KEEP_TURNS; turn += 1) {
-      const before = fetched;
-      for (let at = offset; at < end; at += BLOCK_SIZE) {
-        if (await this.#cache.has(request, at, end)) continue;
-        const to = await this.#cache.gapEnd(request, at, end);
-        const range = { offset: at, length: to - at };
-        const { kept } = await this.#fetch({ ...request, range }, () => {}, signal);
-        await kept;
-        fetched += range.length;
+    for (let at = offset; at < end; ) {
+      if (await this.#cache.has(request, at, end)) {
+        at += BLOCK_SIZE;
+        continue;
       }
-      if (fetched === before) return fetched;
+      const to = await this.#cache.gapEnd(request, at, end);
+      const range = { offset: at, length: to - at };
+      if (!this.#cache.isPaused) {
+        const how = { hurry: "keep" as const, sink: () => {} };
+        await (await this.#fetch({ ...request, range }, how, signal)).kept;
+      }
+      if (this.#cache.isPaused)
+        throw new KodomountError(
+          "NoSpace",
+          "The cache does not keep what is fetched: its disk is full or fails; the log of the mount has the reason",
+        );
+      fetched += range.length;
+      at = to;
     }
-    throw new KodomountError(
-      "NoSpace",
-      "The cache does not keep what is fetched: its disk is full, slow or fails; the log of the mount has the reason",
-    );
+    return fetched;
   }
 
   /** @returns what resolves when the cache has it, or has given it up. */
   async #fetch(
     request: Request,
-    sink: (piece: Buffer) => void,
+    how: { readonly hurry: "read" | "keep"; readonly sink: (piece: Buffer) => void },
     signal: AbortSignal | undefined,
   ): Promise<{ kept: Promise<unknown> }> {
     const { offset, length } = request.range;
@@ -78,7 +80,7 @@ export class CachedReads implements Pick<ObjectStore, "read"> {
     let next = offset;
     const keep = (): void => {
       const blocks = filled.splice(0);
-      if (blocks.length > 0) writes.push(this.#cache.write(request, next, blocks));
+      if (blocks.length > 0) writes.push(this.#cache.write(request, next, blocks, how.hurry));
       next += blocks.length * BLOCK_SIZE;
     };
     const sizes: number[] = [];
@@ -95,7 +97,7 @@ export class CachedReads implements Pick<ObjectStore, "read"> {
     });
     const take = (piece: Buffer): void => {
       run.add(piece);
-      sink(piece);
+      how.sink(piece);
     };
     try {
       await this.#store.read(request, take, signal);

@@ -97,6 +97,11 @@ export class DiskCache {
     return this.#files.used;
   }
 
+  /** Its disk has failed, or was full, within the last minute: nothing is read or kept. */
+  get isPaused(): boolean {
+    return this.#health.isPaused;
+  }
+
   /** Whether the block at `at` is there, of an object or a range that ends at `end`. */
   async has(version: KeptVersion, at: number, end: number): Promise<boolean> {
     if (this.#health.isPaused) return false;
@@ -129,12 +134,19 @@ export class DiskCache {
   }
 
   /**
-   * Keeps blocks that follow each other from `at` on, all in one file, unless the disk has more to do than it can. They come
-   * from `memory`, and are not the caller's any more. Resolves when they are kept or not; never rejects.
+   * Keeps blocks that follow each other from `at` on, all in one file. They come from `memory`, and are not the caller's any
+   * more. Resolves when they are kept or not; never rejects.
+   * @param hurry `read`: not kept when the disk has more to do than it can. `keep`: the caller waits, and so bounds how many
+   * there are.
    */
-  async write(version: KeptVersion, at: number, blocks: readonly Buffer[]): Promise<void> {
+  async write(
+    version: KeptVersion,
+    at: number,
+    blocks: readonly Buffer[],
+    hurry: "read" | "keep",
+  ): Promise<void> {
     const name = fileNameOf(this.#source, version, at);
-    const isTooMuch = this.#writing + blocks.length > WRITING_MAX;
+    const isTooMuch = hurry === "read" && this.#writing + blocks.length > WRITING_MAX;
     if (!isTooMuch && !this.#health.isPaused) {
       this.#writing += blocks.length;
       try {
@@ -293,5 +305,8 @@ async function writeAll(
 ): Promise<void> {
   const { bytesWritten } = await file.writev([...pieces], position);
   if (bytesWritten < pieces.reduce((sum, { length }) => sum + length, 0))
-    throw new KodomountError("NoSpace", "the disk took only a part of what was written");
+    throw new KodomountError(
+      "NoSpace",
+      "its disk is full: it took only a part of what was written",
+    );
 }

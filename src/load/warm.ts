@@ -33,8 +33,8 @@ export interface WarmParts {
 }
 
 const MIB = 1024 * 1024;
-/** Fetched at once, so many of them: where packets are lost it takes many to fill a link. */
-const RANGE = 2 * MIB;
+/** Fetched at once, so many of them: where packets are lost it takes many to fill a link. All of it may wait for the disk. */
+const RANGE = MIB;
 const LANES = 32;
 /** As many files as the cache has. */
 const FILES_MAX = 250_000;

@@ -207,6 +207,17 @@ describe("DiskCache", () => {
       await expect.poll(() => mounted.lines.length).toBe(1);
       mounted.laterMs += 61_000;
     }
+    // Who wants it kept is told, and nothing is fetched in vain.
+    const range = { offset: 0, length: 4 * MIB };
+    await expect(mounted.reads.keep({ ...VERSION, range })).rejects.toMatchObject({
+      code: "NoSpace",
+    });
+    const asked = mounted.asked.length;
+    await expect(mounted.reads.keep({ ...VERSION, range })).rejects.toMatchObject({
+      code: "NoSpace",
+    });
+    expect(mounted.asked).toHaveLength(asked);
+    mounted.laterMs += 61_000;
     isFull = false;
     await mounted.read(0, 4 * MIB);
     await mounted.kept(0, 4 * MIB);
@@ -214,6 +225,21 @@ describe("DiskCache", () => {
       expect.stringContaining("reads go on without it"),
       "The cache can be used again",
     ]);
+  });
+
+  test("S7.13 what is to be kept is kept, however slow the disk is", async () => {
+    const bytes = randomBytes(48 * MIB);
+    const open = (async (...args: Parameters<typeof fsp.open>) => {
+      if (args[1] !== "r") await systemClock.sleep(10);
+      return fsp.open(...args);
+    }) as typeof fsp.open;
+    const mounted = new Mounted(bytes, { io: { ...fsp, open } });
+    // More than may wait for the disk when it is only read.
+    const ranges = Array.from({ length: 48 }, (_, at) => ({ offset: at * MIB, length: MIB }));
+    const keep = (): Promise<number[]> =>
+      Promise.all(ranges.map((range) => mounted.reads.keep({ ...VERSION, range })));
+    expect(await keep()).toEqual(ranges.map(() => MIB));
+    expect(await keep()).toEqual(ranges.map(() => 0));
   });
 
   test("S7.11 a directory is used by one mount at a time, and free when that has ended", async () => {
