@@ -57,6 +57,14 @@ export class Fields {
     return Object.fromEntries(Object.keys(inside.#fields).map((name) => [name, inside.text(name)]));
   }
 
+  /** A list of texts. */
+  textList(field: string): string[] {
+    const value = this.#fields[field];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === "string"))
+      throw this.#malformed(field, "must be a list of texts");
+    return value;
+  }
+
   list<T>(field: string, parse: (item: Fields) => T): T[] {
     const value = this.#fields[field];
     if (!Array.isArray(value)) throw this.#malformed(field, "must be a list");

@@ -50,6 +50,7 @@ export function parseSave(value: unknown): SaveRecord {
     fsynced: fields.flag("fsynced"),
     ...(fields.has("streaming") && fields.flag("streaming") ? { streaming: true } : {}),
     ...(fields.has("held") ? { held: parseHeld(fields.inside("held")) } : {}),
+    ...(fields.has("tokens") ? { tokens: fields.textList("tokens") } : {}),
     state: parseState(fields.inside("state")),
   };
 }

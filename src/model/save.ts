@@ -162,6 +162,8 @@ export interface SaveRecord {
   readonly streaming?: true;
   /** Its name is certainly temporary. */
   readonly held?: Held;
+  /** Of uploads that are gone: a request that completed one of them may have made the object all the same, or still make it. */
+  readonly tokens?: readonly string[];
   readonly state: SaveState;
 }
 

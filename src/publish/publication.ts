@@ -15,7 +15,7 @@ import type { ObjectHead } from "../store/mod.ts";
 import { keptObject } from "./change-attributes.ts";
 import { committedObject } from "./committed-object.ts";
 import { type Engine, LOOK_AFTER_MS, type ObjectChange } from "./engine.ts";
-import { isHeld, isOf, orderOf, seen } from "./evidence.ts";
+import { isHeld, isOf, orderOf, seen, tokensOf } from "./evidence.ts";
 import { directoryOf } from "./order.ts";
 import type { Save } from "./save.ts";
 import { dropChanges, rebased } from "./save-records.ts";
@@ -63,8 +63,7 @@ export class Publication {
     if (!slot.look && !late && state.kind !== "completing") return false;
     const head = await this.#engine.store.head(slot.key, signal);
     // A record may be older than what it led to: after a loss of power `closed` may mean completed long ago.
-    const tokens = [save.record.id, slot.upload?.record.token ?? save.record.id];
-    if (state.kind === "completing") tokens.push(state.token);
+    const tokens = tokensOf(save.record, slot.upload === undefined ? [] : [slot.upload.record]);
     const expected = { tokens, size: state.size };
     const known = await this.#engine.catalog.findObject(slot.key);
     const verdict = judge(seen(head), expected, base, known?.etag);
@@ -171,7 +170,8 @@ export class Publication {
     await untilTurn(this.#engine, slot.key, orderOf(save), signal);
     if (!(await this.#sourceIsUnchanged(slot, save, upload, signal))) return;
     assertStillThere(slot, save);
-    await this.#move(save, { kind: "complete", token: upload.record.token });
+    // Synced: after a loss of power the token must be known by which the object is told to be ours.
+    await this.#move(save, { kind: "complete", token: upload.record.token }, { sync: true });
     step("save.completing");
     await this.#complete(slot, save, upload);
   }
@@ -375,9 +375,9 @@ export class Publication {
     else background.run(`freeing the spill of ${id}`, () => save.content.free());
   }
 
-  async #move(save: Save, event: SaveEvent): Promise<void> {
+  async #move(save: Save, event: SaveEvent, options = { sync: false }): Promise<void> {
     save.record = save.after(event);
-    await this.#engine.catalog.apply([{ put: "save", record: save.record }], { sync: false });
+    await this.#engine.catalog.apply([{ put: "save", record: save.record }], options);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type UploadId,
 } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
+import { tokensOf } from "./evidence.ts";
 import { enterInterrupted } from "./interrupt-save.ts";
 import { directoryOf } from "./order.ts";
 import type { Publisher } from "./publisher.ts";
@@ -92,7 +93,15 @@ async function enterSave(
     const { changes } = enterInterrupted(engine, save, { ...record, size, state });
     if (state !== record.state) await engine.catalog.apply(changes, { sync: !found.trusted });
     if (!wasOpen && record.state.kind !== "held")
-      lookForIt(engine, publisher, save, tokensOf(record, found.uploads));
+      lookForIt(
+        engine,
+        publisher,
+        save,
+        tokensOf(
+          record,
+          found.uploads.filter(({ key }) => key === record.key),
+        ),
+      );
     return;
   }
   enterState(engine, save);
@@ -147,14 +156,6 @@ function isBacked(
       content.sha256 !== undefined &&
       held.get(partNumber)?.sha256 === content.sha256,
   );
-}
-
-/** What the object's metadata says if the save was published before the loss of power. */
-function tokensOf(record: SaveRecord, uploads: readonly UploadRecord[]): string[] {
-  const tokens: string[] = [record.id];
-  if (record.state.kind === "completing") tokens.push(record.state.token);
-  for (const { key, token } of uploads) if (key === record.key) tokens.push(token);
-  return tokens;
 }
 
 /** Drops an interrupted save that the bucket has after all. */

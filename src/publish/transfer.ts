@@ -27,6 +27,7 @@ import {
 } from "../model/mod.ts";
 import { createUpload } from "./create-upload.ts";
 import type { Engine } from "./engine.ts";
+import { rememberToken } from "./evidence.ts";
 import { corruptPart, lostParts } from "./lost-part.ts";
 import type { Save } from "./save.ts";
 import { partChange } from "./save-records.ts";
@@ -105,7 +106,7 @@ export class Transfer {
     for (const attempt of upload.attempts.values()) attempt.abort.abort();
     if (slot.upload === upload) slot.upload = undefined;
     const { key, uploadId } = upload.record;
-    const changes: Change[] = [{ del: "upload", key, uploadId }];
+    const changes: Change[] = [{ del: "upload", key, uploadId }, ...rememberToken(slot, upload)];
     if (options.abort) changes.push({ put: "abort", key, uploadId });
     try {
       await this.#record(...changes);

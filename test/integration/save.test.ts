@@ -1,7 +1,7 @@
 // How a save becomes an object: what is sent, what is not sent again, and what is visible when.
 
 import { describe, expect, test } from "vitest";
-import { toKey } from "../../src/model/mod.ts";
+import { toKey, toUploadId } from "../../src/model/mod.ts";
 import {
   again,
   begin,
@@ -146,6 +146,36 @@ describe("a save of several parts", () => {
     const second = await again();
     await drained(second.running);
     await expectInBucket("big", content);
+  });
+
+  test("S3.1 regression: a completing request that lands behind the look of the next start is ours, not a conflict", async () => {
+    const { running, files } = await begin({ closeMode: "local" });
+    const content = randomContent(3 * MIB);
+    const down = world.emulator.order({
+      kind: "CompleteMultipartUpload",
+      fault: { kind: "status", status: 503, code: "SlowDown" },
+      count: 1_000_000,
+    });
+    await files.save("big", content);
+    await expect.poll(() => down.fired).toBeGreaterThan(0);
+    await running.stop();
+    down.cancel();
+    const slow = world.emulator.order({
+      kind: "ListParts",
+      fault: { kind: "slow", delayMs: 2000 },
+      count: 1,
+    });
+    // In doubt it asks what the upload holds; by then the first life's request has come through.
+    const second = await again();
+    await expect.poll(() => slow.fired).toBe(1);
+    const [upload] = await world.emulator.uploads();
+    const key = toKey("big");
+    const uploadId = toUploadId(upload?.uploadId ?? "");
+    const parts = await world.bucket().listParts({ key, uploadId });
+    await world.bucket().complete({ key, uploadId, parts });
+    await drained(second.running);
+    await expectInBucket("big", content);
+    expect([count("CreateMultipartUpload"), count("UploadPart")]).toEqual([1, 3]);
   });
 
   test("an upload that the store has forgotten is begun anew from the spill", async () => {

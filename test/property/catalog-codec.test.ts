@@ -59,6 +59,7 @@ const KINDS: [string, (value: unknown) => unknown, fc.Arbitrary<unknown>][] = [
       attributes,
       size,
       fsynced: fc.boolean(),
+      tokens: fc.array(text),
       state,
     }),
   ],
