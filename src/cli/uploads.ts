@@ -96,7 +96,7 @@ async function findUpload(context: Context, name: string): Promise<Found> {
   if (byId !== undefined) return byId;
   const file = await canonical(path.resolve(context.around.cwd, name));
   const [found, second] = all
-    .filter(({ mount, upload }) => path.join(mount.entry.dir, upload.path) === file)
+    .filter(({ mount, upload }) => path.resolve(mount.entry.dir, upload.path) === file)
     .filter(({ upload }) => upload.state === "interrupted" || upload.state === "parked");
   if (found === undefined)
     throw new KodomountError(

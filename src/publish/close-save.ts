@@ -33,11 +33,14 @@ export async function closeSave(engine: Engine, save: Save, options: CloseOption
   if (slot.open === save) slot.open = undefined;
   engine.needs.add(save);
   if (superseded !== undefined) superseded.supersededBy = save;
+  save.isClosing = true;
   try {
     await engine.catalog.apply(changes, { sync: options.durable });
   } catch (error) {
     if (save.record.state.kind === "closed") undo(engine, slot, { save, superseded, want, opened });
     throw error;
+  } finally {
+    save.isClosing = false;
   }
   step("save.closed");
   if (want?.kind === "copy") engine.order.leave(want.order, directoryOf(slot.key));

@@ -115,6 +115,8 @@ export class Driver {
   async #stepOf(slot: Slot): Promise<"idle" | "more" | "pause"> {
     await this.#promote(slot);
     const { closed, want, open } = slot;
+    // Its close wakes us when it is written down, or has failed.
+    if (closed?.isClosing === true) return "idle";
     const isHeld = closed?.record.state.kind === "held";
     if (closed !== undefined && !isHeld && closed.record.state.kind !== "parked")
       return this.#publish(slot, closed);

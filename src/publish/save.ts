@@ -29,6 +29,8 @@ export class Save {
   isDropped = false;
   /** It is entered at no key: its name is gone while somebody has it open. Nothing of it is recorded any more. */
   isNameless = false;
+  /** Its close is being written down: nothing of it is published before that is done. */
+  isClosing = false;
   /** The object that it has become, from the moment that the catalog is told so: what changes now is of the object. */
   made: ObjectRecord | undefined;
   /** What its attributes will probably be when it is published, for an upload that begins before they are set. */

@@ -1,7 +1,8 @@
 // A disk without room, below the catalog or the spill: what failed says so, what was promised goes on when there is room.
 
 import { beforeEach, describe, expect, test } from "vitest";
-import { S_IFDIR, S_IFMT, S_IFREG } from "../../src/model/mod.ts";
+import { KodomountError } from "../../src/base/mod.ts";
+import { S_IFDIR, S_IFMT, S_IFREG, toKey } from "../../src/model/mod.ts";
 import { TestDatabase } from "../fault/harness/database.ts";
 import { FaultyIo } from "../support/faulty-io.ts";
 import {
@@ -84,6 +85,29 @@ describe("no room for the catalog", () => {
     down.cancel();
     const next = await again();
     await drained(next.running);
+    await expectInBucket("f", Buffer.from("older"));
+  });
+
+  test("S2.9 regression: nothing of a close shows before it is written down, since it may fail", async () => {
+    const { files, running } = await start({ closeMode: "local" });
+    const fault = { kind: "slow", delayMs: 500 } as const;
+    world.emulator.order({ kind: "PutObject", fault, count: 1 });
+    await files.save("f", Buffer.from("older"));
+    const handle = await files.create("f");
+    await files.write(handle, 0, Buffer.from("newer"));
+    // The driver of the older one is at work while the newer close is being written down, and fails.
+    const { catalog } = running;
+    const apply = catalog.apply.bind(catalog);
+    catalog.apply = async (changes) => {
+      catalog.apply = apply;
+      expect(changes[0]).toMatchObject({ put: "save", record: { state: { kind: "closed" } } });
+      running.publisher.hurry();
+      await expect.poll(() => running.publisher.find(toKey("f"))?.driving).toBe(false);
+      throw new KodomountError("NoSpace", "The disk is full");
+    };
+    await expect(files.close(handle)).rejects.toMatchObject({ code: "NoSpace" });
+    running.publisher.hurry();
+    await expect.poll(() => count("PutObject", "f")).toBeGreaterThan(0);
     await expectInBucket("f", Buffer.from("older"));
   });
 

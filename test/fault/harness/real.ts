@@ -217,9 +217,13 @@ class RealRun implements AsyncDisposable {
 
   async #recover(mayPark: boolean): Promise<void> {
     const { mount } = this.#stage;
-    for (const { path, state, error } of (await mount.status()).pending)
-      if (state === "parked" && mayPark) await mount.command(["uploads", "retry", path]);
-      else if (state === "parked") this.#failures.push(`${path} is parked: ${error}`);
+    for (const { path, state, error } of (await mount.status()).pending) {
+      if (state !== "parked") continue;
+      if (!mayPark) this.#failures.push(`${path} is parked: ${error}`);
+      const file = join(mount.dir, path);
+      const { code, stderr } = await mount.command(["uploads", "retry", file]);
+      if (code !== 0) this.#failures.push(`retry of ${file} ended with ${code}: ${stderr}`);
+    }
     await this.#drain();
     if (this.#model.isAlone)
       this.#failures.push(...checkPromises(this.#model, await this.#watcher.look()));
