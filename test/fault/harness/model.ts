@@ -227,6 +227,8 @@ export class Model {
     for (const [path, outcomes] of [...this.outcomes]) {
       const target = path === from ? to : movedBelow(path, from, to);
       if (target === undefined) continue;
+      // What was removed at the temporary name before has nothing to do with what was closed there.
+      if (path === from && held !== undefined) continue;
       moving.push({ from: path, to: target, outcomes });
       for (const [digest] of this.#allowed.get(path) ?? []) this.#allowDigest(target, digest);
       for (const outcome of outcomes) if (outcome !== undefined) this.#widen(target, outcome);
