@@ -16,7 +16,10 @@ import type { Slot } from "./slot.ts";
  */
 export async function closeSave(engine: Engine, save: Save, options: CloseOptions): Promise<void> {
   await save.content.freezeAll();
-  if (options.durable) await save.content.sync();
+  // What takes the place of something promised is all that is left of the promise, whoever waits for what.
+  const replaced = engine.slots.get(save.record.key)?.newestClosed;
+  const durable = options.durable || replaced !== undefined;
+  if (durable) await save.content.sync();
   step("save.closing");
   if (save.isNameless) return; // removed meanwhile: there is nothing to publish
   const slot = engine.slots.of(save.record.key);
@@ -24,7 +27,7 @@ export async function closeSave(engine: Engine, save: Save, options: CloseOption
   const opened = save.record;
   const isBehind = closed?.record.state.kind === "completing";
   const superseded = isBehind ? next : closed;
-  const changes = closeChanges(engine, save, slot, options.durable);
+  const changes = closeChanges(engine, save, slot, durable);
   if (superseded !== undefined) changes.push(...dropChanges(superseded));
   if (options.reply !== undefined) changes.push({ put: "reply", record: options.reply });
   if (isBehind) slot.next = save;
@@ -35,7 +38,7 @@ export async function closeSave(engine: Engine, save: Save, options: CloseOption
   if (superseded !== undefined) superseded.supersededBy = save;
   save.isClosing = true;
   try {
-    await engine.catalog.apply(changes, { sync: options.durable });
+    await engine.catalog.apply(changes, { sync: durable });
   } catch (error) {
     if (save.record.state.kind === "closed") undo(engine, slot, { save, superseded, want, opened });
     throw error;

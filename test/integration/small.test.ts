@@ -61,6 +61,27 @@ describe("a small file", () => {
     expect(await spilled(`${world.stateDir}-copy`)).toEqual([]);
   });
 
+  test("S3.4 regression: that was closed is not lost with the power when a larger close takes its place and waits", async () => {
+    const { running, files } = await begin();
+    const over = outage();
+    const create = { kind: "CreateMultipartUpload", fault: BUSY, count: 1_000_000 } as const;
+    const down = world.emulator.order(create);
+    await files.save("log", randomContent(5000));
+    const handle = await files.open("log", { append: true });
+    const record = randomContent(3 * 1024 * 1024);
+    await files.write(handle, 5000, record);
+    // It waits for the bucket, and so for ever: its mount ends.
+    files.close(handle).catch(() => undefined);
+    await expect
+      .poll(() => running.publisher.pending())
+      .toMatchObject([{ state: "closed", size: 5000 + record.length }]);
+    const after = await world.startAfterPowerLoss(running);
+    over();
+    down.cancel();
+    expect(await outcome(after)).toEqual([]);
+    expect((await inBucket("log"))?.subarray(5000).equals(record)).toBe(true);
+  });
+
   test("S3.1 that was open when the mount died is interrupted, with what was written", async () => {
     const { running, files } = await begin();
     const handle = await files.create("open");

@@ -52,7 +52,7 @@ export async function checkSynced(
       .pending()
       .filter(({ path: key, state }) => key === path && KEPT_STATES.has(state));
     const found = await Promise.all(
-      kept.map(({ save }) => find(publisher, save)?.content.read(0, bytes.length)),
+      kept.map(async ({ save }) => find(publisher, save)?.content.read(0, bytes.length)),
     );
     if (!found.some((each) => each !== undefined && sha256(each) === sha256(bytes)))
       failures.push(`${path}: its fsync promised ${bytes.length} bytes that are not kept`);

@@ -1,6 +1,6 @@
 // Changes a byte of what a mount that is down has left on its disk.
 
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../../src/base/mod.ts";
 import type { Machine } from "./machine.ts";
@@ -11,14 +11,15 @@ const SYNC_MARK = Buffer.from("\x01\x06m/sync");
 /** Of the last synced batches nobody can say whether their fsync had ended. */
 const SYNCS_BEHIND = 3;
 
-/** A byte of a part whose hash is known; false when there is none. */
+/** A byte of a part whose hash is known, to each save that has it; false when there is none. */
 export async function damageSpill(
   dir: string,
   sealed: ReadonlySet<string>,
   random: Random,
 ): Promise<boolean> {
-  const names = await readdir(dir, { recursive: true });
-  const [first, ...rest] = names.filter((name) => sealed.has(name)).sort();
+  const names = (await readdir(dir, { recursive: true })).filter((name) => sealed.has(name));
+  const links = await Promise.all(names.map(async (name) => (await stat(join(dir, name))).nlink));
+  const [first, ...rest] = names.filter((_, index) => links[index] === 1).sort();
   if (first === undefined) return false;
   const file = join(dir, random.pick([first, ...rest]));
   const bytes = await readFile(file);

@@ -305,7 +305,11 @@ function pathsOf(operation: Operation): string[] {
       return [operation.from, operation.to];
     case "run":
       return operation.saves.map(({ path }) => path);
-    default:
+    case "write":
+    case "truncate":
+    case "fsync":
+    case "close":
+    case "mkdir":
       return [];
   }
 }

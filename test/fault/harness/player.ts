@@ -18,6 +18,8 @@ export type Ending =
 
 const EXIT = { tgid: 1000, heldElsewhere: false } as const;
 
+const RENAME_TRIES = 5;
+
 export class Player {
   readonly #filesystem: Filesystem;
   readonly #driver: Driver;
@@ -109,12 +111,22 @@ export class Player {
         return this.#driver.close(handle);
       }
       case "rename":
-        return this.#driver.rename(operation.from, operation.to);
+        return this.#rename(operation.from, operation.to);
       case "unlink":
         return this.#driver.unlink(operation.path);
       case "run":
         throw new Error("a program of others needs a real mount");
     }
+  }
+
+  /** While what is there is being completed it is refused after a while: then it is tried again, as people do. */
+  async #rename(from: string, to: string): Promise<void> {
+    for (let tries = RENAME_TRIES; ; tries -= 1)
+      try {
+        return await this.#driver.rename(from, to);
+      } catch (error) {
+        if (codeOf(error) !== "Busy" || tries === 1) throw error;
+      }
   }
 
   #handle(file: string): HandleId {
