@@ -28,7 +28,7 @@ describe("KodomountError", () => {
 
   test("is retryable only where waiting alone can help", () => {
     const retryable = CODES.filter((code) => new KodomountError(code, "x").retryable);
-    expect(retryable).toEqual(["Unavailable", "TimedOut", "Unreachable"]);
+    expect(retryable).toEqual(["BadReply", "Unavailable", "TimedOut", "Unreachable"]);
   });
 
   test("no code is there twice", () => {
