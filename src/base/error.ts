@@ -86,6 +86,11 @@ export function codeOf(error: unknown): Code {
   return error instanceof KodomountError ? error.code : "Io";
 }
 
+/** For `catch` of a wait that ends early because it is not wanted any more: who goes on looks why. @throws any other error. */
+export function ignoreInterrupted(error: unknown): void {
+  if (codeOf(error) !== "Interrupted") throw error;
+}
+
 /** Any thrown value as an `Error`, so that it can be a cause. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -3,8 +3,17 @@
 export { Background } from "./background.ts";
 export { Calls } from "./calls.ts";
 export { type Clock, jitter, nextTurn, systemClock } from "./clock.ts";
-export { CODES, type Code, codeOf, describe, errnoOf, KodomountError, toError } from "./error.ts";
-export { groupBy } from "./group-by.ts";
+export {
+  CODES,
+  type Code,
+  codeOf,
+  describe,
+  errnoOf,
+  ignoreInterrupted,
+  KodomountError,
+  toError,
+} from "./error.ts";
+export { groupBy, groupsOf } from "./group-by.ts";
 export { invariant, required, unreachable } from "./invariant.ts";
 export { type Log, type LogLine, silentLog, threadLog } from "./log.ts";
 export { Mutex } from "./mutex.ts";

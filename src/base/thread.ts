@@ -13,12 +13,10 @@ import("tsx/esm/api").then(({ register }) => { register(); return import(workerD
  * @param data is the thread's `workerData`: plain, since it is copied.
  */
 export function startThread(from: string, name: string, data: object): Worker {
-  if (!from.endsWith(".ts")) return new Worker(new URL(`./${name}.js`, from), { workerData: data });
-  const file = new URL(`./${name}.ts`, from).href;
   // Who has just built, as `npm test` has, need not translate it once more for each thread.
-  if (process.env["KODOMOUNT_THREADS"] === "built")
-    return new Worker(new URL(file.replace(/\/src\/(.*)\.ts$/, "/dist/$1.js")), {
-      workerData: data,
-    });
+  const isBuilt = process.env["KODOMOUNT_THREADS"] === "built";
+  const base = isBuilt ? from.replace(/\/src\/(.*)\.ts$/, "/dist/$1.js") : from;
+  if (!base.endsWith(".ts")) return new Worker(new URL(`./${name}.js`, base), { workerData: data });
+  const file = new URL(`./${name}.ts`, base).href;
   return new Worker(FROM_SOURCE, { eval: true, workerData: { ...data, file } });
 }

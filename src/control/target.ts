@@ -1,6 +1,9 @@
 // What a running mount tells and takes over its socket. Views and orders of the operator only: nothing here decides.
 
 import type { Code } from "../base/mod.ts";
+import type { ArchiveStatus } from "../fs/mod.ts";
+
+export type { ArchiveStatus } from "../fs/mod.ts";
 
 /** One mount, for people and for `--json`. Times are milliseconds since the epoch. */
 export interface MountStatus {
@@ -106,16 +109,6 @@ export interface WarmAnswer {
 }
 
 export type OnWarming = (status: WarmStatus) => void;
-/** How a file is that is, or was, in an archive; `stored`: it can be read as any other. */
-export interface ArchiveStatus {
-  /** Below the mount point. */
-  readonly path: string;
-  readonly state: "stored" | "archived" | "restoring" | "restored";
-  /** When it is archived again, milliseconds since the epoch. */
-  readonly untilMs?: number | undefined;
-  /** Why it could not be asked for. */
-  readonly error?: string | undefined;
-}
 
 export interface RestoreOrder {
   /** Below the mount point: a file, or a directory with all that is archived in it. */

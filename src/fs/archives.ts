@@ -1,6 +1,6 @@
 // Objects in an archive: what may not be asked of them before they were restored, and asking for that.
 
-import { codeOf, describe, KodomountError } from "../base/mod.ts";
+import { codeOf, describe, groupsOf, KodomountError } from "../base/mod.ts";
 import { type Archive, isArchiveClass, type Key, ROOT_KEY, toKey } from "../model/mod.ts";
 import type { Core } from "./core.ts";
 import { pendingAt } from "./view.ts";
@@ -63,10 +63,8 @@ export class Archives {
         `Nothing in ${path} is archived: it can be read as it is`,
       );
     const statuses: ArchiveStatus[] = [];
-    for (let at = 0; at < archived.length; at += RESTORES_MAX) {
-      const some = archived.slice(at, at + RESTORES_MAX);
+    for (const some of groupsOf(archived, RESTORES_MAX))
       statuses.push(...(await Promise.all(some.map((each) => this.#tryAsk(each, days, signal)))));
-    }
     return statuses;
   }
 

@@ -123,23 +123,20 @@ export class Files {
   /** Makes the file `size` bytes long. By truncate(2) nobody has it open: then that is its close, too. */
   async resize(request: Request, node: Node, size: number): Promise<void> {
     this.#core.assertWritable();
-    const save = await this.#cut(request, node, size);
+    const save = await this.#resize(request, node, size);
     if (save !== undefined && node.writers === 0) await this.#closes.close(node, save);
     await endNameless(this.#core, node);
   }
 
-  async #cut(request: Request, node: Node, size: number): Promise<Save | undefined> {
-    const current = await this.#view.current(node, request.signal);
-    const isArchived = current.kind === "remote" && isArchiveClass(current.file.storageClass);
-    if (size > 0 || !isArchived) return this.#resize(request, node, size);
-    // Nothing of the object is needed: it is replaced as by O_TRUNC.
-    await this.#empty(node, request.signal);
-    return node.save;
-  }
-
   async #resize(request: Request, node: Node, size: number): Promise<Save | undefined> {
     using _ = await node.mutex.acquire(request.signal);
-    if (size === sizeOf(await this.#view.current(node, request.signal))) return undefined;
+    const current = await this.#view.current(node, request.signal);
+    if (size === sizeOf(current)) return undefined;
+    if (size === 0 && current.kind === "remote" && isArchiveClass(current.file.storageClass)) {
+      // Nothing of the object is needed, nor can it be had: it is replaced as by O_TRUNC.
+      await this.#replace(node, current, request.signal);
+      return node.save;
+    }
     // What cannot be is refused before anything is changed: that does not fail the file.
     if (size > 0) partAt(this.#core.options.publisher.plan, size - 1);
     await this.change(node, request.signal, async (save) => {
@@ -225,7 +222,12 @@ export class Files {
       node.save = undefined;
       await publisher.discard(current.save);
     } else if (sizeOf(current) === 0) return;
-    using __ = await node.attributing.acquire(signal);
+    await this.#replace(node, current, signal);
+  }
+
+  /** A new save that begins with nothing of what is there. The caller has the node's mutex. */
+  async #replace(node: Node, current: Current, signal: AbortSignal): Promise<void> {
+    using _ = await node.attributing.acquire(signal);
     const attributes = await this.#view.attributesOf(node, current, signal);
     const save = await this.#begin(node, attributes, {
       kind: "empty",

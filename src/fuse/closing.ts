@@ -4,7 +4,7 @@
 // process is not in exit, and `stat` is left alone; without, it is in exit, not in execve, and `stat` is safe.
 
 import { readdir, readFile } from "node:fs/promises";
-import { type Clock, systemClock } from "../base/mod.ts";
+import { type Clock, groupsOf, systemClock } from "../base/mod.ts";
 import type { Closing, End } from "../fs/mod.ts";
 import { devicesOfMounts } from "./mountinfo.ts";
 import { findStatus, type ProcessStatus, readProc } from "./process-status.ts";
@@ -113,8 +113,7 @@ async function findHeldElsewhere(pid: number, file: ClosedFile): Promise<boolean
     return undefined; // gone, or not ours to look at: the caller decides without
   }
   if (descriptors.length > DESCRIPTORS_MAX) return undefined;
-  for (let at = 0; at < descriptors.length; at += LOOK_AT_ONCE) {
-    const some = descriptors.slice(at, at + LOOK_AT_ONCE);
+  for (const some of groupsOf(descriptors, LOOK_AT_ONCE)) {
     const held = await Promise.all(some.map((fd) => isDescriptorOf(pid, `${dir}/${fd}`, file)));
     if (held.includes(true)) return true;
   }

@@ -1,7 +1,7 @@
 // Which files the cache on disk has, what they take and which were used last: its bound is held here.
 
 import path from "node:path";
-import { type Clock, errnoOf } from "../base/mod.ts";
+import { type Clock, errnoOf, groupsOf } from "../base/mod.ts";
 import { FILE_NAME, TABLE_SIZE } from "./cache-file.ts";
 import type { CacheIo } from "./cache-io.ts";
 import type { Health } from "./health.ts";
@@ -100,10 +100,8 @@ export class CacheFiles {
       await io.mkdir(dir, { recursive: true, mode: 0o700 });
       const names = (await io.readdir(dir)).filter((name) => FILE_NAME.test(name));
       const found: [string, CacheFile][] = [];
-      for (let at = 0; at < names.length; at += STATS_AT_ONCE) {
-        const some = names.slice(at, at + STATS_AT_ONCE);
+      for (const some of groupsOf(names, STATS_AT_ONCE))
         found.push(...(await Promise.all(some.map((name) => this.#look(name)))).flat());
-      }
       found.sort(([, a], [, b]) => a.toldMs - b.toldMs);
       // What was used while it was looked through is newer than all of them.
       const since = this.#files;

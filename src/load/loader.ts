@@ -21,6 +21,7 @@ import type { ByteRange, ListedObject, ObjectHead, ObjectStore } from "../store/
 import { type ListedFile, type ListingPart, Listings } from "./listings.ts";
 import { Metadata } from "./metadata.ts";
 import type { DirectReply, Reader, Version } from "./reader.ts";
+import { upTo } from "./up-to.ts";
 
 /** One version of an object, as a file. */
 export interface RemoteFile {
@@ -66,9 +67,7 @@ export class Loader {
   readonly #metadata: Metadata;
   /** The same of directories' markers, of which a listing tells nothing. */
   readonly #markers = new LRUCache<Key, PartialAttributes>({
-    // Unlike `max` it takes no memory before there are as many.
-    maxSize: 50_000,
-    sizeCalculation: () => 1,
+    ...upTo(50_000),
     ttl: MARKER_TTL_MS,
   });
 

@@ -5,6 +5,7 @@ import { codeOf, describe, type Log, newAbort, unlessAborted } from "../base/mod
 import { fromMetadata, type Key, type PartialAttributes, parentKey } from "../model/mod.ts";
 import type { ObjectHead, ObjectStore } from "../store/mod.ts";
 import type { ListedFile } from "./listings.ts";
+import { upTo } from "./up-to.ts";
 
 /** HEADs under way ahead of who walks through a directory. */
 const AHEAD = 32;
@@ -16,11 +17,7 @@ const REFUSED_MS = 60_000;
 export class Metadata {
   readonly #store: Pick<ObjectStore, "head">;
   /** A version's changes only when the object is copied onto itself, which changes its time. */
-  readonly #known = new LRUCache<string, PartialAttributes>({
-    // Unlike `max` it takes no memory before there are as many.
-    maxSize: 50_000,
-    sizeCalculation: () => 1,
-  });
+  readonly #known = new LRUCache<string, PartialAttributes>(upTo(50_000));
   readonly #asking = new Map<string, Promise<PartialAttributes>>();
   /** What comes next in directories that were listed just now. */
   readonly #walks = new LRUCache<Key, Iterator<readonly [Key, ListedFile]>>({

@@ -1,7 +1,7 @@
 // One driver per key, level-triggered: it looks at what the slot wants, does one step of it, and looks again. Crash
 // recovery is: load the records, wake the drivers.
 
-import { anySignal, codeOf, describe, KodomountError } from "../base/mod.ts";
+import { anySignal, codeOf, describe, ignoreInterrupted, KodomountError } from "../base/mod.ts";
 import { type Key, type PartNumber, toPartNumber, type Want } from "../model/mod.ts";
 import { dropSave } from "./drop-save.ts";
 import type { Engine } from "./engine.ts";
@@ -223,9 +223,4 @@ function partsToSend(save: Save): PartNumber[] {
   const isComplete = (n: PartNumber): boolean =>
     ["frozen", "sealed"].includes(content.part(n).kind);
   return content.partNumbers().filter((n) => n > 1 && isComplete(n));
-}
-
-function ignoreInterrupted(error: unknown): void {
-  // Only the stop of the mount ends a pause early, and the loop looks at it next.
-  if (codeOf(error) !== "Interrupted") throw error;
 }

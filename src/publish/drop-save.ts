@@ -1,6 +1,6 @@
 // The end of a save that is not wanted any more.
 
-import { codeOf } from "../base/mod.ts";
+import { ignoreInterrupted } from "../base/mod.ts";
 import type { Change } from "../catalog/mod.ts";
 import type { Engine } from "./engine.ts";
 import { directoryOf } from "./order.ts";
@@ -20,15 +20,14 @@ export function dropSave(engine: Engine, save: Save): void {
 /** Its records cannot be deleted now, the disk is full: until they are, a restart brings it back as an interrupted save. */
 export function forgetLater({ background, catalog, clock, stop }: Engine, save: Save): void {
   background.run(`forgetting ${save.record.id}`, async () => {
-    for (let isThere = true; isThere; ) {
-      try {
-        await clock.sleep(FORGET_PAUSE_MS, stop);
-        await catalog.apply(dropChanges(save), { sync: false });
-        isThere = false;
-      } catch (error) {
-        if (codeOf(error) === "Interrupted") return;
-      }
-    }
+    const isForgotten = (): Promise<boolean> =>
+      catalog.apply(dropChanges(save), { sync: false }).then(
+        () => true,
+        () => false,
+      );
+    do {
+      await clock.sleep(FORGET_PAUSE_MS, stop).catch(ignoreInterrupted);
+    } while (!stop.aborted && !(await isForgotten()));
   });
 }
 

@@ -1,7 +1,14 @@
 // Who still needs an object of the bucket as it is: saves whose unchanged parts lie in it, under another key than their own
 // or under none. It must not be replaced or deleted before they have what they need.
 
-import { anySignal, codeOf, describe, KodomountError, Notifier } from "../base/mod.ts";
+import {
+  anySignal,
+  codeOf,
+  describe,
+  ignoreInterrupted,
+  KodomountError,
+  Notifier,
+} from "../base/mod.ts";
 import { type Key, type PartNumber, type Source, sourceOf } from "../model/mod.ts";
 import type { Engine } from "./engine.ts";
 import { directoryOf } from "./order.ts";
@@ -157,9 +164,4 @@ export function needsSource(save: Save): boolean {
 function missing(save: Save): PartNumber[] {
   const { content } = save;
   return content.partNumbers().filter((partNumber) => content.part(partNumber).kind === "base");
-}
-
-function ignoreInterrupted(error: unknown): void {
-  // The mount stops, or the save is not wanted any more: nothing is tried again.
-  if (codeOf(error) !== "Interrupted") throw error;
 }

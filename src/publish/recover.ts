@@ -40,12 +40,13 @@ export async function recover(
 ): Promise<void> {
   await toSpill(engine, contents);
   const parts = groupBy(contents.parts, (record) => record.save);
+  const uploads = groupBy(contents.uploads, ({ key }) => key);
   const acks = groupBy(contents.acks, ({ uploadId }) => uploadId);
   for (const record of [...contents.saves].sort(byOrder))
     await enterSave(engine, publisher, {
       record,
       parts: parts.get(record.id) ?? [],
-      uploads: contents.uploads,
+      uploads: uploads.get(record.key) ?? [],
       acks,
       trusted,
     });
@@ -74,6 +75,7 @@ async function enterSave(
   found: {
     record: SaveRecord;
     parts: readonly PartRecord[];
+    /** Of its key. */
     uploads: readonly UploadRecord[];
     acks: Acks;
     trusted: boolean;
@@ -93,15 +95,7 @@ async function enterSave(
     const { changes } = enterInterrupted(engine, save, { ...record, size, state });
     if (state !== record.state) await engine.catalog.apply(changes, { sync: !found.trusted });
     if (!wasOpen && record.state.kind !== "held")
-      lookForIt(
-        engine,
-        publisher,
-        save,
-        tokensOf(
-          record,
-          found.uploads.filter(({ key }) => key === record.key),
-        ),
-      );
+      lookForIt(engine, publisher, save, tokensOf(record, found.uploads));
     return;
   }
   enterState(engine, save);
@@ -146,7 +140,6 @@ function isBacked(
   if (parts.length === 0 || parts.length !== partCount(engine.plan, record.size)) return false;
   const held = new Map(
     found.uploads
-      .filter(({ key }) => key === record.key)
       .flatMap(({ uploadId }) => found.acks.get(uploadId) ?? [])
       .map((ack) => [ack.partNumber, ack]),
   );
